@@ -1,0 +1,94 @@
+"""Sequences of different lengths in one tensor: padding, attention masks, batches of similar length, masked pooling.
+
+Shapes are written ``(batch, tokens, hidden)``; a mask is 1 at real tokens and 0 at padding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from helpers.errors import CourseError
+
+POOLINGS = ("cls", "mean", "max")
+
+
+def pad(
+    sequences: Sequence[Sequence[int]], pad_id: int = 0, length: int | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pad on the right to the longest sequence, or to ``length``.
+
+    Args:
+        sequences: token ids, a sequence a text.
+        pad_id: what to fill with; 0 is [PAD] in BERT's vocabulary.
+        length: the width to pad to, at least the longest sequence.
+
+    Returns:
+        ``input_ids`` and ``attention_mask``, both ``(batch, tokens)`` of int64.
+
+    Raises:
+        CourseError: there is no sequence, or one is longer than ``length``.
+    """
+    if not len(sequences):
+        raise CourseError("There is nothing to pad: the list of sequences is empty.")
+    longest = max(map(len, sequences))
+    if length is not None and longest > length:
+        raise CourseError(f"A sequence of {longest} tokens does not fit into {length}; truncate it first.")
+    input_ids = torch.full((len(sequences), length or longest), pad_id, dtype=torch.int64)
+    attention_mask = torch.zeros_like(input_ids)
+    for row, sequence in enumerate(sequences):
+        input_ids[row, : len(sequence)] = torch.as_tensor(sequence, dtype=torch.int64)
+        attention_mask[row, : len(sequence)] = 1
+    return input_ids, attention_mask
+
+
+def length_batches(lengths: Sequence[int], max_tokens: int = 4096) -> list[list[int]]:
+    """Group the indices of similarly long sequences, so that little of a batch is padding.
+
+    Longest first: if a batch is too big for the memory, it fails at once and not after ten minutes.
+
+    Args:
+        lengths: tokens of each sequence.
+        max_tokens: a batch's rows times its width stay within this (a single longer sequence is a batch of its own).
+
+    Returns:
+        Batches of indices into ``lengths``; each index occurs exactly once.
+    """
+    order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
+    batches: list[list[int]] = []
+    for index in order:
+        if batches and (len(batches[-1]) + 1) * lengths[batches[-1][0]] <= max_tokens:
+            batches[-1].append(index)
+        else:
+            batches.append([index])
+    return batches
+
+
+def pool(hidden: torch.Tensor, attention_mask: torch.Tensor, how: str = "mean") -> torch.Tensor:
+    """One vector a text from the vectors of its tokens, blind to padding.
+
+    Args:
+        hidden: ``(batch, tokens, hidden)``.
+        attention_mask: ``(batch, tokens)``.
+        how: "cls" (the first token), "mean" or "max" over the real tokens.
+
+    Returns:
+        ``(batch, hidden)``.
+
+    Raises:
+        CourseError: ``how`` is unknown, the shapes do not fit, or a row of the mask is all padding.
+    """
+    if how not in POOLINGS:
+        raise CourseError(f"There is no pooling {how!r}; choose one of {', '.join(POOLINGS)}.")
+    if hidden.shape[:2] != attention_mask.shape:
+        raise CourseError(f"The mask {tuple(attention_mask.shape)} does not fit the vectors {tuple(hidden.shape)}.")
+    if not attention_mask.any(dim=1).all():
+        raise CourseError("A row of the attention mask is all zeros: there is no token to pool.")
+    if how == "cls":
+        return hidden[:, 0]
+    mask = attention_mask.unsqueeze(-1).bool()  # (batch, tokens, 1)
+    if how == "max":
+        return hidden.masked_fill(~mask, float("-inf")).amax(dim=1)
+    total = hidden.masked_fill(~mask, 0.0).sum(dim=1)  # (batch, hidden)
+    return total / mask.sum(dim=1)
