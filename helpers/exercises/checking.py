@@ -1,0 +1,105 @@
+"""The machinery of ``check``: a register of exercises, and what to say when a student's function stops or returns nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from helpers.errors import CourseError
+
+Check = Callable[[Any], str | None]
+CHECKS: dict[str, Check] = {}
+STUB = "your turn. Replace the ... in the cell above, run it, and then run this cell again."
+
+
+class Unsolved(Exception):
+    """The student's function returned ``None``: it still is the stub."""
+
+
+def exercise(number: str) -> Callable[[Check], Check]:
+    """Register the check of exercise ``number`` ("3.1"), for use as a decorator."""
+
+    def register(function: Check) -> Check:
+        CHECKS[number] = function
+        return function
+
+    return register
+
+
+def call(answer: Callable, *arguments: Any, **keywords: Any) -> Any:
+    """Call the student's function; what it returns may not be ``None`` (a stub) and tensors are handed over as copies.
+
+    The copies keep a function that changes its input in place from changing what the check compares with.
+    """
+    result = answer(*[a.clone() if isinstance(a, torch.Tensor) else a for a in arguments], **keywords)
+    if result is None:
+        raise Unsolved
+    return result
+
+
+def difference(got: Any, expected: torch.Tensor, atol: float = 1e-5) -> str | None:
+    """Say how ``got`` differs from the tensor ``expected`` in kind, shape or value, or ``None`` if it does not."""
+    if not isinstance(got, torch.Tensor):
+        return f"a tensor is needed, but your function returned a {type(got).__name__}."
+    if got.shape != expected.shape:
+        return f"the shape should be {tuple(expected.shape)}, but yours is {tuple(got.shape)}."
+    if not close(got, expected, atol):
+        return "right shape, but wrong values."
+    return None
+
+
+def close(got: Any, expected: torch.Tensor, atol: float = 1e-5) -> bool:
+    """Whether ``got`` is a tensor of the shape and (to ``atol``) the values of ``expected``."""
+    if not isinstance(got, torch.Tensor) or got.shape != expected.shape:
+        return False
+    return torch.allclose(got.double(), expected.double(), atol=atol, rtol=1e-4)
+
+
+def check(number: str, answer: Any) -> None:
+    """Check an answer and print one line: passed, not yet (and why), or the friendly line for an unsolved stub.
+
+    Args:
+        number: the exercise, as on its card ("3.1").
+        answer: what the card asks for, mostly a function.
+
+    Raises:
+        CourseError: there is no exercise of that number. (Nothing that the *answer* does raises.)
+    """
+    chapter = str(number).split(".")[0]
+    with contextlib.suppress(ValueError, ModuleNotFoundError):
+        importlib.import_module(f"helpers.exercises.chapter_{int(chapter):02d}")
+    if number not in CHECKS:
+        raise CourseError(f"There is no exercise {number!r}; the number stands on the exercise's card, like '3.1'.")
+    print(f"Exercise {number}: {verdict(number, answer)}")
+
+
+def verdict(number: str, answer: Any) -> str:
+    """What ``check`` prints after the number."""
+    if answer is None or answer is ...:
+        return STUB
+    state = torch.random.get_rng_state()
+    torch.manual_seed(0)  # a check draws the same examples every time, and leaves the notebook's random numbers alone
+    try:
+        message = CHECKS[number](answer)
+    except Unsolved:
+        return STUB
+    except Exception as error:
+        return f"not yet: your code stopped with {_where(error, answer)}"
+    finally:
+        torch.random.set_rng_state(state)
+    return "passed. ✓" if message is None else f"not yet: {message}"
+
+
+def _where(error: Exception, answer: Any) -> str:
+    """The exception in one line, with the line of the student's function that it came from."""
+    text = (str(error).strip().splitlines() or [""])[0]
+    code = getattr(answer, "__code__", None)
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if code is not None and frame.filename == code.co_filename and frame.lineno >= code.co_firstlineno:
+            return f"{type(error).__name__} in its line {frame.lineno - code.co_firstlineno + 1}: {text}"
+    return f"{type(error).__name__}: {text}"
