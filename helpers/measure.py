@@ -18,12 +18,16 @@ class Cost:
 
 
 @contextmanager
-def measure(every: float = 0.002) -> Iterator[Cost]:
+def measure(every: float = 0.002, device: str | None = None) -> Iterator[Cost]:
     """Measure a ``with`` block: ``with measure() as cost: ...`` and then ``cost.seconds``, ``cost.megabytes``.
 
     Memory is this process's resident memory, looked at every ``every`` seconds by a thread, less what was there at the
     start (on CUDA: torch's own peak counter). Memory that torch keeps for reuse counts where it was first taken, so measure
     the thriftier way first.
+
+    Args:
+        every: seconds between two looks.
+        device: where the work happens, "cpu" or "cuda"; ``None`` for CUDA where this process uses it already.
     """
     import gc
 
@@ -31,7 +35,7 @@ def measure(every: float = 0.002) -> Iterator[Cost]:
     import torch
 
     gc.collect()
-    cuda = torch.cuda.is_available() and torch.cuda.is_initialized()
+    cuda = device != "cpu" and torch.cuda.is_available() and torch.cuda.is_initialized()
     if cuda:
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()

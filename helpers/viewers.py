@@ -31,6 +31,11 @@ def _finish(sentence: str, lines: Sequence[str]) -> None:
         print(f"  {line}")
 
 
+def _legend(axes: Axes) -> None:
+    """Above the picture, where it hides nothing."""
+    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
+
+
 def bars(
     values: Mapping[str, float], sentence: str, xlabel: str = "", digits: int = 2, baseline: float | None = None
 ) -> None:
@@ -38,7 +43,7 @@ def bars(
 
     Args:
         values: a name -> its value, drawn from top to bottom.
-        sentence: what the figure shows, in one sentence; printed, and the title.
+        sentence: what the figure shows, in one sentence; printed below it.
         xlabel: the quantity and its unit.
         digits: decimals of the printed values; as few as hold on any machine.
         baseline: a dashed line to compare with, such as chance.
@@ -52,7 +57,7 @@ def bars(
     axes.margins(x=0.12)
     if baseline is not None:
         axes.axvline(baseline, color=ORANGE, linestyle="--", label=f"baseline {baseline:.{digits}f}")
-        axes.legend(frameon=False, loc="best")
+        _legend(axes)
     axes.set(xlabel=xlabel)
     width = max(map(len, names))
     rows = [f"{name:<{width}} {number:.{digits}f}" for name, number in zip(names, numbers, strict=True)]
@@ -84,7 +89,7 @@ def lines(
     axes.set_xticks(list(x), [f"{v:g}" for v in x])
     axes.set(xlabel=xlabel, ylabel=ylabel)
     if len(series) > 1:
-        axes.legend(frameon=False)
+        _legend(axes)
     width = max(len(xlabel), *(len(name) for name in series))
     rows = [f"{xlabel:<{width}} " + " ".join(f"{v:>7g}" for v in x)]
     rows += [f"{name:<{width}} " + " ".join(f"{v:>7.{digits}f}" for v in values) for name, values in series.items()]
@@ -167,7 +172,7 @@ def scatter(points: np.ndarray, groups: Sequence[str], sentence: str, names: Seq
     for (x, y), name in zip(points, names or [], strict=bool(names)):
         axes.annotate(name, (x, y), textcoords="offset points", xytext=(5, 3), fontsize=8)
     axes.set(xlabel="first component", ylabel="second component")
-    axes.legend(frameon=False)
+    _legend(axes)
     _finish(sentence, rows)
 
 

@@ -109,8 +109,11 @@ def test_run_all(lab, browser, path: Path):
         "**/*",
         lambda route: route.continue_() if route.request.url.startswith((lab, "data:", "blob:")) else route.abort(),
     )
-    page.goto(f"{lab}/lab/tree/{path.name}")
-    page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.content?.model?.cells?.length > 3")
+    page.goto(f"{lab}/lab/workspaces/{path.stem}/tree/{path.name}")  # a workspace of its own: no tabs of the one before
+    page.wait_for_function(
+        f"() => window.jupyterapp?.shell?.currentWidget?.context?.path === '{path.name}'"
+        " && window.jupyterapp.shell.currentWidget.content?.model?.cells?.length > 3"
+    )
     page.evaluate(RUN_ALL)
     page.wait_for_function(FINISHED, polling=500)
     notebook = page.evaluate("() => window.jupyterapp.shell.currentWidget.content.model.toJSON()")
@@ -132,4 +135,5 @@ def test_run_all(lab, browser, path: Path):
         for place, cell in enumerate(page.query_selector_all(".jp-Notebook .jp-CodeCell")):
             if cell.query_selector("img, .jupyter-widgets"):
                 cell.screenshot(path=str(Path(shots) / f"{path.stem}_{place:02d}.png"))
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
     page.close()
