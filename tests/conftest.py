@@ -11,11 +11,16 @@ NO_NETWORK = Path(__file__).parent / "no_network"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Set what kernels and workers inherit; the first process does it for all."""
+    """Set what kernels and workers inherit; the first process does it for all.
+
+    Called twice where both ``tests`` and ``notebooks`` are collected; the second call changes nothing.
+    """
+    if hasattr(config, "course_is_set_up"):
+        return
+    config.course_is_set_up = True
     os.environ.setdefault("COURSE_NETWORK_LOG", str(Path(tempfile.mkdtemp()) / "network.log"))
-    os.environ.setdefault(
-        "OMP_NUM_THREADS", "1"
-    )  # two workers on two cores: more threads would only wait for each other
+    # Two workers on two cores: more threads would only wait for each other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     for name in ("COURSE_PROFILE", "COURSE_DEVICE", "COURSE_DATASETS"):
@@ -33,7 +38,11 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail the whole run if any process tried to reach the network, even if nobody noticed."""
     log = Path(os.environ["COURSE_NETWORK_LOG"])
-    if log.exists() and not hasattr(session.config, "workerinput"):
+    if (
+        log.exists()
+        and not hasattr(session.config, "workerinput")
+        and session.exitstatus != pytest.ExitCode.TESTS_FAILED
+    ):
         print("\nThe network was tried in the offline profile:\n" + log.read_text(encoding="utf8"))
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

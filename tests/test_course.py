@@ -89,6 +89,28 @@ def test_full_profile_without_a_network_is_one_sentence():
         assert last.endswith("COURSE_PROFILE=mini works without a network."), last
 
 
+def test_full_profile_uses_a_complete_cache_without_a_network(monkeypatch, tmp_path):
+    """After one download the full profile works on the train, too; half a download does not count."""
+    import huggingface_hub
+
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "vocab.txt").write_text("")
+
+    def snapshot(local_files_only=False, **wanted):
+        assert wanted["revision"] == course.CHECKPOINTS["bert"].revision
+        if not local_files_only:
+            raise OSError("no network")
+        return str(tmp_path)
+
+    monkeypatch.setenv("COURSE_PROFILE", "full")
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot)
+    monkeypatch.setattr(huggingface_hub.HfApi, "repo_info", lambda self, **wanted: None)
+    with pytest.raises(CourseError, match=r"Could not download google-bert/bert-base-uncased .*: no network"):
+        course.checkpoint("bert")
+    (tmp_path / "model.safetensors").write_text("")
+    assert course.checkpoint("bert") == str(tmp_path)
+
+
 def test_every_hub_source_is_pinned():
     for source in (*course.CHECKPOINTS.values(), *course.DATASETS.values()):
         assert len(source.revision) == 40
