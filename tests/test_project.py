@@ -1,5 +1,6 @@
 """README, requirements and notebooks agree with each other."""
 
+import os
 import re
 import tomllib
 
@@ -23,6 +24,8 @@ def test_readme_gives_the_two_commands():
 def test_every_pin_is_exact_explained_and_installed():
     from importlib.metadata import version
 
+    if os.environ.get("COURSE_NEWEST"):
+        pytest.skip("this run is on the newest versions on purpose")
     for line in PINS:
         name, pinned, why = re.fullmatch(r"([\w-]+)==(\S+)\s+# (.+)", line).groups()
         assert why

@@ -56,10 +56,8 @@ def read(rows: int) -> tuple[list[str], np.ndarray]:
     """The first ``rows`` sentences and labels of the tutorial's file.
 
     Raises:
-        CourseError: the file is not there, or has fewer rows.
+        CourseError: the file has fewer rows.
     """
-    if not FILE.is_file():
-        raise CourseError(f"The tutorial's sentences are not at {FILE}; this experiment needs shared/benchmarks.")
     frame = pd.read_parquet(FILE)
     if not 100 <= rows <= len(frame):
         raise CourseError(f"--rows is {rows}, but it must be from 100 to {len(frame)}, the rows of the file.")
@@ -102,9 +100,8 @@ def experiment(rows: int, seeds: int) -> tuple[list[Row], list[str]]:
     scores: dict[str, list[float]] = {name: [] for name in table}
     chosen, chosen_scores = [], []
     for seed in range(seeds):
-        train, test = train_test_split(
-            np.arange(rows), test_size=0.25, random_state=seed
-        )  # as the tutorial: unstratified
+        # As the tutorial: unstratified.
+        train, test = train_test_split(np.arange(rows), test_size=0.25, random_state=seed)
         for name, (estimator, data) in table.items():
             scores[name].append(100 * estimator.fit(data[train], labels[train]).score(data[test], labels[test]))
         how, layer = best_on(train, features, labels)
@@ -117,13 +114,16 @@ def experiment(rows: int, seeds: int) -> tuple[list[Row], list[str]]:
 
 
 def main() -> int:
-    """Print the table; exit status 0, or 2 with one sentence where the data or the model is not there."""
+    """Print the table; exit status 0 (also where the data is absent, which is said), or 2 with one sentence."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=2000, help="how many of the first rows (the tutorial: 2000)")
     parser.add_argument("--seeds", type=int, default=10, help="splits, random_state 0, 1, ...")
     arguments = parser.parse_args()
     if arguments.seeds < 1:
         parser.error("--seeds must be at least 1")
+    if not FILE.is_file():
+        print(f"Skipped: the tutorial's sentences are not at {FILE}.")
+        return 0
     hf_logging.set_verbosity_error()
     hf_logging.disable_progress_bar()
     try:

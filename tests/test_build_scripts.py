@@ -1,0 +1,55 @@
+"""The scripts in data/build: what they do to text, and that they say so where the real data is absent."""
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from helpers.bundle import DATA
+
+sys.path.insert(0, str(DATA / "build"))
+import bert_mini
+
+
+@pytest.mark.parametrize(("module", "name"), [("transfer_proof", "BENCHMARKS"), ("tutorial_experiment", "FILE")])
+def test_absent_benchmarks_are_said_and_skipped(module, name, monkeypatch, capsys, tmp_path):
+    script = __import__(module)
+    monkeypatch.setattr(script, name, tmp_path / "nowhere")
+    monkeypatch.setattr(sys, "argv", [module])
+    assert script.main() == 0
+    assert capsys.readouterr().out.startswith("Skipped: ")
+
+
+def test_masking_is_15_percent_80_10_10_and_spares_special_tokens():
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(2000, 30000, (200, 128), generator=generator)
+    ids[:, 0], ids[:, -1], ids[:, 100:-1] = bert_mini.CLS, bert_mini.SEP, bert_mini.PAD
+    corrupted, places = bert_mini.mask_tokens(ids, 0.15, generator)
+    assert len(places) == int(0.15 * ids.numel()) == len(set(places.tolist()))
+    before, after = ids.flatten()[places], corrupted.flatten()[places]
+    assert before.min() >= 2000  # no [CLS], [SEP] or [PAD] among them
+    assert (after == bert_mini.MASK).float().mean().item() == pytest.approx(0.8, abs=0.03)
+    assert (after == before).float().mean().item() == pytest.approx(0.1, abs=0.03)
+    untouched = torch.ones(ids.numel(), dtype=torch.bool)
+    untouched[places] = False
+    assert torch.equal(corrupted.flatten()[untouched], ids.flatten()[untouched])
+
+
+def test_windows_and_sentences_are_framed_and_hold_the_stream():
+    stream = np.arange(2000, 2100, dtype=np.uint16)
+    cut = bert_mini.windows(stream, 12)
+    assert cut.shape == (10, 12)
+    assert cut[:, 1:-1].flatten().tolist() == stream.tolist()
+    assert set(cut[:, 0].tolist()) == {bert_mini.CLS}
+    assert set(cut[:, -1].tolist()) == {bert_mini.SEP}
+    stream[[4, 14, 24, 70]] = bert_mini.FULL_STOP
+    ends = np.flatnonzero(stream == bert_mini.FULL_STOP)
+    (two, cut_off) = bert_mini.sentences(stream, ends, [0, 2])
+    assert two[two != bert_mini.PAD].tolist() == [bert_mini.CLS, *stream[5:25].tolist(), bert_mini.SEP]
+    assert (cut_off != bert_mini.PAD).sum() == bert_mini.SENTENCE_LENGTH  # a sentence longer than that is cut
+
+
+def test_extraction_leftovers_are_removed():
+    article = "Plzen (]; German: Pilsen) is a city in western Bohemia in the Czech Republic.\nShort line."
+    assert bert_mini.clean(article) == "Plzen (German: Pilsen) is a city in western Bohemia in the Czech Republic."
