@@ -184,17 +184,18 @@ def run(work: Path, name: str, minutes: float, anneal_tokens: float, start: Path
         model.load_state_dict(BertForMaskedLM.from_pretrained(start, dtype=torch.float32).state_dict())
         state = json.loads((start / "training.json").read_text(encoding="utf8"))["state"]
         state["optimizer_born"] = state["step"]
-    saved = work / f"{name}.pt"
-    for source in [saved, work / "constant.pt"]:  # an anneal that never started begins at the constant-rate run
-        if source.exists():
-            held = torch.load(source, map_location=device, weights_only=True)
-            model.load_state_dict(held["model"])
-            optimizer.load_state_dict(held["optimizer"])
-            state = held["state"]
-            break
-    state.setdefault("anneal_from", state["step"])
-    if name == "constant":
-        state.pop("anneal_from")
+    saved, constant = work / f"{name}.pt", work / "constant.pt"
+    held = torch.load(constant, map_location=device, weights_only=True) if constant.exists() else None
+    if name == "anneal" and saved.exists():
+        begun = torch.load(saved, map_location=device, weights_only=True)
+        if held is None or begun["state"]["anneal_from"] == held["state"]["step"]:
+            held = begun  # else the constant-rate run has gone on since: anneal from where it is now
+    if held is not None:
+        model.load_state_dict(held["model"])
+        optimizer.load_state_dict(held["optimizer"])
+        state = held["state"]
+    if name == "anneal":
+        state.setdefault("anneal_from", state["step"])
     first, last = state.get("anneal_from", 0), math.ceil(anneal_tokens / BATCH_TOKENS)
 
     def loss_of(

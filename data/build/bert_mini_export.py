@@ -129,6 +129,8 @@ Measured by `data/build/bert_mini_export.py` with the weights as stored here:
 ## What it is bad at
 
 * It has about a fifth of the parameters of BERT-base and has seen a small fraction of its training data: it knows frequent facts, and makes up rare ones.
+* In a short sentence it often puts a word of the sentence, or a near relative, into the hole. That is left over from its first life, in which all
+  the tokens of a sentence were trained to say what the whole sentence is about.
 * It saw windows of 128 tokens only. It accepts 512, but is unsure of places beyond the 128th.
 * It was never trained on next-sentence prediction, so it has no pooler; `AutoModel` makes up a random one. Use the token vectors.
 * It is uncased and English, and it has Wikipedia's view of the world of 2015, including its omissions and biases.
