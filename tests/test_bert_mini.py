@@ -11,8 +11,8 @@ from transformers import AutoTokenizer, BertForMaskedLM
 from helpers import bundle
 
 FOLDER = bundle.DATA / "models" / "bert-mini"
-WIKIPEDIA = bundle.ROOT.parent / "shared" / "benchmarks" / "wikipedia-en" / "train.parquet"
 sys.path.insert(0, str(bundle.DATA / "build"))
+from bert_mini import WIKIPEDIA, clean, score_windows, windows  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,6 @@ def test_masked_accuracy_on_held_out_articles(masked_lm):
     if not WIKIPEDIA.is_file():
         pytest.skip(f"the Wikipedia articles are not at {WIKIPEDIA}")
     import pandas as pd
-    from bert_mini import clean, score_windows, windows
 
     model, tokenizer = masked_lm
     record = json.loads((FOLDER / "training.json").read_text(encoding="utf8"))

@@ -28,7 +28,7 @@ from bert_mini import (
     masked_accuracy,
     starting_weights,
 )
-from transformers import AutoTokenizer, BertForMaskedLM
+from transformers import AutoTokenizer, BertForMaskedLM, PreTrainedTokenizerBase
 from transformers.utils import logging as hf_logging
 
 matplotlib.use("Agg")
@@ -58,9 +58,8 @@ def save(work: Path, run: str, target: Path) -> dict:
     return held["state"]
 
 
-def cloze(target: Path) -> tuple[int, int, int]:
+def cloze(model: BertForMaskedLM, tokenizer: PreTrainedTokenizerBase) -> tuple[int, int, int]:
     """Everyday sentences with a hole: how many have the expected word first, among the first five, and how many there are."""
-    model, tokenizer = BertForMaskedLM.from_pretrained(target).eval(), AutoTokenizer.from_pretrained(target)
     first = five = 0
     rows = list(csv.DictReader(CLOZE.open(encoding="utf8")))
     for row in rows:
@@ -137,14 +136,13 @@ Measured by `data/build/bert_mini_export.py` with the weights as stored here:
 """
 
 
-def card(target: Path, state: dict, machine: str, measured: dict) -> None:
-    """``README.md`` and ``training.json``: origin, data, settings, measurements, limits."""
-    config = json.loads((target / "config.json").read_text(encoding="utf8"))
-    model = BertForMaskedLM.from_pretrained(target)
+def card(target: Path, model: BertForMaskedLM, state: dict, machine: str, measured: dict) -> None:
+    """``README.md``: origin, data, settings, measurements, limits."""
+    config = model.config
     text = CARD.format(
-        layers=config["num_hidden_layers"],
-        heads=config["num_attention_heads"],
-        hidden=config["hidden_size"],
+        layers=config.num_hidden_layers,
+        heads=config.num_attention_heads,
+        hidden=config.hidden_size,
         parameters=sum(p.numel() for p in model.parameters()) / 1e6,
         articles=f"{11_455 - HELD_OUT:,}",
         tokens=state["tokens"],
@@ -175,12 +173,12 @@ def main() -> None:
     target = TARGET.with_name("bert-mini.new")
     shutil.rmtree(target, ignore_errors=True)
     state = save(arguments.work, arguments.run, target)
-    model, tokenizer = BertForMaskedLM.from_pretrained(target), AutoTokenizer.from_pretrained(target)
+    model, tokenizer = BertForMaskedLM.from_pretrained(target).eval(), AutoTokenizer.from_pretrained(target)
     accuracy, loss, places = masked_accuracy(model, arguments.work, limit=arguments.limit)
-    first, five, count = cloze(target)
+    first, five, count = cloze(model, tokenizer)
     inputs = tokenizer("The capital of France is [MASK].", return_tensors="pt")
     with torch.no_grad():
-        logits = model.eval()(**inputs).logits[0, 6]
+        logits = model(**inputs).logits[0, 6]
     capital = ", ".join(
         f"{tokenizer.decode([i])} {p:.2f}"
         for p, i in zip(*(t.tolist() for t in logits.softmax(-1).topk(3)), strict=True)
@@ -188,7 +186,7 @@ def main() -> None:
     measured = {"accuracy": accuracy, "loss": loss, "places": places, "capital": capital}
     measured |= {"first": first, "five": five, "sentences": count}
     draw(state["history"], target)
-    card(target, state, arguments.machine, measured)
+    card(target, model, state, arguments.machine, measured)
     titles = json.loads((arguments.work / "held_out_titles.json").read_text(encoding="utf8"))
     record = {"measured": measured, "state": state, "held_out_titles": titles}
     (target / "training.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf8")
