@@ -23,18 +23,19 @@ pytestmark = pytest.mark.skipif(
     BROWSER is None, reason=f"no browser found (looked for {', '.join(NAMES)}; COURSE_BROWSER names one)"
 )
 
+# Stored counts go first, so that a count means: ran here.
 RUN_ALL = """async () => {
     const app = window.jupyterapp;
     const panel = app.shell.currentWidget;
     await panel.sessionContext.ready;
+    await app.commands.execute('notebook:clear-all-cell-outputs');
     await app.commands.execute('notebook:run-all-cells');
 }"""
-# A cell that raises on purpose ends the command early while the kernel goes on with the rest, so: wait until it is idle.
+# A cell that raises on purpose ends the command early while the kernel goes on with the rest, so: wait for every count.
 FINISHED = """() => {
     const panel = window.jupyterapp.shell.currentWidget;
-    const kernel = panel.sessionContext.session.kernel;
-    return kernel.status === 'idle'
-        && ![...document.querySelectorAll('.jp-Notebook .jp-InputPrompt')].some((e) => e.innerText.includes('*'));
+    const cells = [...panel.content.model.cells].filter((cell) => cell.type === 'code');
+    return panel.sessionContext.session.kernel.status === 'idle' && cells.every((cell) => cell.executionCount);
 }"""
 # What a reader sees below the cells: pictures that have loaded and widgets that have a size.
 SEEN = """() => {

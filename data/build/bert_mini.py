@@ -37,7 +37,7 @@ WORK = Path.home() / ".cache" / "hands-on-bertology" / "bert-mini"  # outside th
 SEED, HELD_OUT, MASK_SHARE = 20, 200, 0.15
 BATCH_TOKENS, LENGTH, RATE, WARM_UP, WEIGHT_DECAY = 8192, 128, 5e-4, 50, 0.01
 PAD, CLS, SEP, MASK, FULL_STOP, VOCAB = 0, 101, 102, 103, 1012, 30522
-SENTENCE_LENGTH, SENTENCE_EVERY = 40, 4  # one step in four sees whole short sentences, as most lessons do
+SENTENCE_LENGTH, SENTENCE_EVERY = 24, 3  # one step in three sees whole short sentences, as most lessons do
 FIRST_WORD = 1996  # "the": word pieces below are special, unused or single characters
 
 
@@ -90,7 +90,7 @@ def windows(stream: np.ndarray, length: int, offset: int = 0) -> torch.Tensor:
     return torch.cat([CLS * edge, middle, SEP * edge], dim=1)
 
 
-def sentences(stream: np.ndarray, ends: np.ndarray, picks: list[int]) -> torch.Tensor:
+def sentences(stream: np.ndarray, ends: np.ndarray, picks: np.ndarray) -> torch.Tensor:
     """``[CLS] sentence(s) [SEP]``, padded: as many whole sentences after full stop number ``pick`` as fit."""
     ids = np.full((len(picks), SENTENCE_LENGTH), PAD, dtype=np.int64)
     for row, pick in zip(ids, picks, strict=True):
@@ -207,6 +207,7 @@ def run(work: Path, name: str, minutes: float, anneal_tokens: float, start: Path
     compiled = torch.compile(loss_of, dynamic=False)
     stream, began, running = np.load(work / "train.npy"), time.time(), []
     ends = np.flatnonzero(stream == FULL_STOP)
+    short = np.flatnonzero(np.diff(ends) <= SENTENCE_LENGTH - 2)
 
     def save() -> None:
         values = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "state": state}
@@ -224,7 +225,7 @@ def run(work: Path, name: str, minutes: float, anneal_tokens: float, start: Path
                 None,
             )
         else:  # about 0.7 of the places are no padding
-            picks = torch.randint(0, len(ends) - 50, (BATCH_TOKENS // SENTENCE_LENGTH,), generator=generator).tolist()
+            picks = short[torch.randint(0, len(short) - 50, (BATCH_TOKENS // SENTENCE_LENGTH,), generator=generator)]
             batch, share = sentences(stream, ends, picks), 0.7 * MASK_SHARE
             mask = (batch != PAD).long().to(device)
         corrupted, places = mask_tokens(batch, share, generator)
