@@ -12,54 +12,19 @@ import contextlib
 import logging
 import os
 import random
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers.bundle import verified
 from helpers.errors import CourseError
+from helpers.reading import read_splits
+from helpers.sources import CHECKPOINTS, DATASETS, Checkpoint, DataSource
 
 if TYPE_CHECKING:
-    from datasets import DatasetDict, Features
+    from datasets import DatasetDict
 
 PROFILES = ("mini", "full")
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A model by its name in the course: the bundled folder, and the original on the Hub at one revision."""
-
-    folder: str
-    hub_id: str
-    revision: str
-
-
-@dataclass(frozen=True)
-class DataSource:
-    """A data set by its name in the course; ``columns`` maps each to its label names, or to ``None`` for plain text."""
-
-    folder: str
-    hub_id: str
-    revision: str
-    local: str
-    columns: dict[str, tuple[str, ...] | None]
-
-
-CHECKPOINTS = {
-    "bert": Checkpoint("models/bert-mini", "google-bert/bert-base-uncased", "86b5e0934494bd15c9632b12f734a8a67f723594"),
-    "distilbert": Checkpoint(
-        "models/bert-mini", "distilbert/distilbert-base-uncased", "12040accade4e8a0f71eabdb258fecc2e7e948be"
-    ),
-}
-DATASETS = {
-    "sentiment": DataSource(
-        "reviews",
-        "stanfordnlp/sst2",
-        "8d51e7e4887a4caaa95b3fbebbf53c0490b58bbb",
-        "glue-sst2",
-        {"sentence": None, "label": ("negative", "positive")},
-    ),
-}
+SPLITS = ("train", "validation")
 
 
 def profile() -> str:
@@ -122,10 +87,10 @@ def checkpoint(name: str) -> str:
 def dataset(name: str) -> DatasetDict:
     """A data set by name, as a ``DatasetDict`` with the splits ``train`` and ``validation``.
 
-    Column and label names are the same in every profile.
+    Column and label names are the same in every profile; ``helpers.sources.DATASETS`` lists them.
 
     Args:
-        name: "sentiment" (columns ``sentence`` and ``label``: negative, positive).
+        name: "sentiment", "long_reviews", "topics", "paraphrase", "nli", "entities", "questions" or "corpus".
 
     Raises:
         CourseError: the name is unknown, a file is missing or damaged or lacks a column, or (full) the download failed.
@@ -133,50 +98,29 @@ def dataset(name: str) -> DatasetDict:
     source = _named(DATASETS, name, "data set")
     local = os.environ.get("COURSE_DATASETS", "").strip()
     if local:
-        return _read({s: Path(local) / source.local / f"{s}.parquet" for s in ("train", "validation")}, source)
+        return read_splits(_local_files(Path(local), source), source)
     if profile() == "mini":
         folder = verified(source.folder)
-        return _read({split: folder / f"{split}.csv" for split in ("train", "validation")}, source)
-    folder = Path(_download(source, ["data/train-*.parquet", "data/validation-*.parquet"], "dataset"))
-    return _read({s: next(iter(sorted(folder.glob(f"data/{s}-*"))), folder) for s in ("train", "validation")}, source)
+        return read_splits({split: sorted(folder.glob(f"{split}.*")) for split in SPLITS}, source)
+    folder = Path(_download(source, list(source.files), "dataset"))
+    return read_splits(
+        {split: sorted(folder.glob(files)) for split, files in zip(SPLITS, source.files, strict=True)}, source
+    )
+
+
+def _local_files(root: Path, source: DataSource) -> dict[str, list[Path]]:
+    """Files of a mirror below ``root``: ``<folder>/<split>.parquet``, the folder by any of the source's names."""
+    folder = next((root / name for name in source.local if (root / name).is_dir()), root / source.local[0])
+    files = {split: [folder / f"{split}.parquet"] for split in SPLITS}
+    if source.split_off and not files["validation"][0].exists():
+        del files["validation"]
+    return files
 
 
 def _named(known: dict, name: str, kind: str) -> Checkpoint | DataSource:
     if name not in known:
         raise CourseError(f"There is no {kind} named {name!r} in this course; the names are {', '.join(known)}.")
     return known[name]
-
-
-def _features(source: DataSource) -> Features:
-    from datasets import ClassLabel, Features, Value
-
-    return Features({c: ClassLabel(names=list(n)) if n else Value("string") for c, n in source.columns.items()})
-
-
-def _read(paths: dict[str, Path], source: DataSource) -> DatasetDict:
-    """Read a CSV or Parquet file a split, keep the course's columns in the course's order, and give labels their names."""
-    import pandas as pd
-    from datasets import Dataset, DatasetDict
-
-    splits = {}
-    for split, path in paths.items():
-        try:
-            frame = pd.read_csv(path, keep_default_na=False) if path.suffix == ".csv" else pd.read_parquet(path)
-        except Exception as error:  # pandas and pyarrow raise many kinds for missing and for damaged files
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise CourseError(f"Could not read {path} ({reason}); is it there, and is it whole?") from error
-        missing = [column for column in source.columns if column not in frame.columns]
-        if missing:
-            raise CourseError(f"{path} has no column {missing[0]!r}: it has {', '.join(map(repr, frame.columns))}.")
-        columns = {}
-        for column, names in source.columns.items():
-            values = frame[column].tolist()
-            wrong = [v for v in values if names and v not in names and v not in range(len(names))]
-            if wrong:
-                raise CourseError(f"{path}: {wrong[0]!r} is no {column}; known are {', '.join(names)}.")
-            columns[column] = [names.index(v) if names and v in names else v for v in values]
-        splits[split] = Dataset.from_dict(columns, features=_features(source))
-    return DatasetDict(splits)
 
 
 def _download(source: Checkpoint | DataSource, patterns: list[str], kind: str) -> str:

@@ -166,7 +166,9 @@ def test_a_missing_column_a_wrong_label_and_a_broken_file_are_named(tmp_path, mo
         course.dataset("sentiment")
     one_sentence(error)
     write_parquet(tmp_path, sentence=["fine"], label=[7])
-    with pytest.raises(CourseError, match=r"train\.parquet: 7 is no label; known are negative, positive") as error:
+    with pytest.raises(
+        CourseError, match=r"train\.parquet, row 1: 7 is no label; known are negative, positive"
+    ) as error:
         course.dataset("sentiment")
     one_sentence(error)
     (tmp_path / "glue-sst2" / "train.parquet").write_bytes(b"PAR1 not really")

@@ -80,6 +80,8 @@ def test_dependencies_between_helpers_point_one_way():
         "errors",
         "device",
         "bundle",
+        "sources",
+        "reading",
         "course",
         "measure",
         "padding",

@@ -1,0 +1,212 @@
+"""One plain recipe for each kind of task, used by ``transfer_proof.py`` and ``adapters.py``: encode, train, score.
+
+Training: AdamW with warm-up and linear decay, no dropout, batches of similar length, bfloat16 where the processor has it.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from transformers import (
+    AutoModelForQuestionAnswering,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+)
+
+from helpers import course, device, metrics, tasks
+from helpers.padding import length_batches, pad
+
+MODELS = {
+    "classes": AutoModelForSequenceClassification,
+    "tags": AutoModelForTokenClassification,
+    "answers": AutoModelForQuestionAnswering,
+}
+NO_DROPOUT = {"attn_implementation": "eager", "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+WINDOW, STRIDE = 320, 96
+
+
+@dataclass
+class Encoded:
+    """Token ids a row; ``types`` tells a pair's second text; ``targets`` a class, or labels a token, or (start, end)."""
+
+    ids: list[list[int]]
+    types: list[list[int]]
+    targets: list
+    extra: dict = field(default_factory=dict)
+
+
+def load(kind: str, names: Sequence[str], checkpoint: str | Path | None = None, **settings: object) -> torch.nn.Module:
+    """A model with a new head for ``kind``: classes, tags or answers; ``names`` are its labels."""
+    if kind != "answers":
+        settings |= {"id2label": dict(enumerate(names)), "label2id": {n: i for i, n in enumerate(names)}}
+    model = MODELS[kind].from_pretrained(checkpoint or course.checkpoint("bert"), **NO_DROPOUT, **settings)
+    return model.float()
+
+
+def tokenizer() -> object:
+    """The tokenizer of bert-mini."""
+    return AutoTokenizer.from_pretrained(course.checkpoint("bert"))
+
+
+def encode(
+    kind: str, rows: dict[str, list], tokenizer: object, max_length: int = 256, training: bool = True
+) -> Encoded:
+    """Rows (column -> values) as model input.
+
+    classes: columns ``text``, ``label`` and for pairs ``pair``; tags: ``tokens``, ``ner_tags``; answers: SQuAD's columns.
+    """
+    if kind == "classes":
+        out = tokenizer(rows["text"], rows.get("pair"), truncation=True, max_length=max_length)
+        return Encoded(out["input_ids"], out["token_type_ids"], list(rows["label"]))
+    if kind == "tags":
+        aligned = tasks.align_labels(tokenizer, rows["tokens"], rows["ner_tags"], max_length)
+        zeros = [[0] * len(ids) for ids in aligned.input_ids]
+        return Encoded(aligned.input_ids, zeros, aligned.labels, {"word_ids": aligned.word_ids})
+    windows = tasks.question_windows(tokenizer, rows["question"], rows["context"], WINDOW, STRIDE)
+    targets = []
+    for window in windows:
+        answers = rows["answers"][window.example]
+        start = int(answers["answer_start"][0])
+        targets.append(tasks.answer_tokens(window, start, start + len(answers["text"][0])))
+    if training:  # a window without the answer teaches nothing about where it is
+        kept = [place for place, target in enumerate(targets) if target is not None]
+        windows, targets = [windows[i] for i in kept], [targets[i] for i in kept]
+    return Encoded([w.input_ids for w in windows], [w.token_type_ids for w in windows], targets, {"windows": windows})
+
+
+def batches_of(lengths: Sequence[int], size: int, generator: random.Random) -> list[list[int]]:
+    """Shuffled batches of ``size`` rows of similar length: shuffle, sort stretches of 50 batches by length, shuffle batches."""
+    order = list(range(len(lengths)))
+    generator.shuffle(order)
+    batches = []
+    for begin in range(0, len(order), 50 * size):
+        stretch = sorted(order[begin : begin + 50 * size], key=lambda i: lengths[i])
+        batches += [stretch[i : i + size] for i in range(0, len(stretch), size)]
+    generator.shuffle(batches)
+    return batches
+
+
+def _loss(kind: str, model: torch.nn.Module, batch: dict, targets: list, where: torch.device) -> torch.Tensor:
+    cross_entropy = torch.nn.functional.cross_entropy
+    with torch.autocast(where.type, torch.bfloat16, enabled=device.number_format(where) == torch.bfloat16):
+        output = model(**batch)
+    if kind == "classes":
+        return cross_entropy(output.logits.float(), torch.tensor(targets, device=where))
+    if kind == "tags":
+        width = output.logits.shape[1]
+        padded = torch.tensor([row + [tasks.IGNORE] * (width - len(row)) for row in targets], device=where)
+        return cross_entropy(output.logits.float().flatten(0, 1), padded.flatten(), ignore_index=tasks.IGNORE)
+    first, last = torch.tensor(targets, device=where).T
+    hidden = -1e4 * (1 - batch["attention_mask"])
+    return (
+        cross_entropy(output.start_logits.float() + hidden, first)
+        + cross_entropy(output.end_logits.float() + hidden, last)
+    ) / 2
+
+
+def _batch(data: Encoded, rows: list[int], where: torch.device) -> dict[str, torch.Tensor]:
+    input_ids, mask = pad([data.ids[i] for i in rows])
+    types, _ = pad([data.types[i] for i in rows])
+    return {"input_ids": input_ids.to(where), "attention_mask": mask.to(where), "token_type_ids": types.to(where)}
+
+
+def train(
+    kind: str,
+    model: torch.nn.Module,
+    data: Encoded,
+    epochs: float,
+    rate: float,
+    size: int = 16,
+    seed: int = 1,
+    state: Path | None = None,
+    after_epoch: Callable[[int], None] | None = None,
+) -> float:
+    """Train every parameter that requires a gradient; returns seconds. ``state`` is a file to go on from after a kill."""
+    where = device.best()
+    model.to(where).train()
+    torch.manual_seed(seed)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=rate, weight_decay=0.01, fused=True)
+    lengths = [len(ids) for ids in data.ids]
+    plan = [b for e in range(math.ceil(epochs)) for b in batches_of(lengths, size, random.Random(f"{seed}-{e}"))]
+    per_epoch = math.ceil(len(lengths) / size)
+    steps = int(epochs * per_epoch)
+    done, seconds = 0, 0.0
+    if state and state.exists():
+        held = torch.load(state, map_location=where, weights_only=True)
+        done, seconds = held["step"], held["seconds"]
+        optimizer.load_state_dict(held["optimizer"])
+        with torch.no_grad():
+            for parameter, value in zip(trained, held["trained"], strict=True):
+                parameter.copy_(value)
+    began = time.perf_counter()
+    for step in range(done, steps):
+        share = min((step + 1) / max(1.0, 0.1 * steps), (steps - step) / (0.9 * steps))
+        for group in optimizer.param_groups:
+            group["lr"] = rate * min(1.0, share)
+        rows = plan[step]
+        _loss(kind, model, _batch(data, rows, where), [data.targets[i] for i in rows], where).backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        if state and ((step + 1) % 500 == 0 or step + 1 == steps):
+            values = {"step": step + 1, "seconds": seconds + time.perf_counter() - began}
+            tensors = {"trained": [p.detach() for p in trained], "optimizer": optimizer.state_dict()}
+            torch.save(values | tensors, state.with_suffix(".tmp"))
+            state.with_suffix(".tmp").replace(state)
+        if after_epoch and (step + 1) % per_epoch == 0:
+            after_epoch((step + 1) // per_epoch)
+            model.train()
+    model.eval()
+    return seconds + time.perf_counter() - began
+
+
+def outputs(kind: str, model: torch.nn.Module, data: Encoded) -> list[tuple[torch.Tensor, ...]]:
+    """The logits of every row, padding cut off, in the order of the rows."""
+    where, found = next(model.parameters()).device, [()] * len(data.ids)
+    model.eval()
+    for rows in length_batches([len(ids) for ids in data.ids]):
+        with (
+            torch.inference_mode(),
+            torch.autocast(where.type, torch.bfloat16, enabled=device.number_format(where) == torch.bfloat16),
+        ):
+            out = model(**_batch(data, rows, where))
+        parts = [out.logits] if "logits" in out else [out.start_logits, out.end_logits]
+        for place, row in enumerate(rows):
+            width = len(data.ids[row]) if kind != "classes" else None
+            found[row] = tuple(part[place][:width].float().cpu() for part in parts)
+    return found
+
+
+def score(
+    kind: str, model: torch.nn.Module, data: Encoded, rows: dict[str, list], names: Sequence[str]
+) -> dict[str, float]:
+    """Per cent: accuracy and macro F1 for classes, entity F1 for tags, exact match and F1 for answers."""
+    found = outputs(kind, model, data)
+    if kind == "classes":
+        own = [int(logits.argmax()) for (logits,) in found]
+        return {
+            "accuracy": 100 * metrics.accuracy(own, data.targets),
+            "macro_f1": 100 * metrics.macro_f1(own, data.targets),
+        }
+    if kind == "tags":
+        own, true = [], []
+        rows_of = zip(found, data.targets, data.extra["word_ids"], rows["ner_tags"], strict=True)
+        for (logits,), labels, words, tags in rows_of:
+            own.append(["O"] * len(tags))  # what a word without a piece of its own keeps
+            for best, label, word in zip(logits.argmax(-1).tolist(), labels, words, strict=True):
+                if label != tasks.IGNORE:
+                    own[-1][word] = names[best]
+            true.append([names[tag] for tag in tags])
+        return {"f1": 100 * metrics.entity_f1(own, true)}
+    starts, ends = zip(*found, strict=True)
+    answers = tasks.best_answers(data.extra["windows"], starts, ends, rows["context"])
+    own = [best[0].text if best else "" for best in answers]
+    return metrics.squad_scores(own, [a["text"] for a in rows["answers"]])

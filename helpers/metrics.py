@@ -1,0 +1,96 @@
+"""Scores: thin over scikit-learn and seqeval, and the two of SQuAD as its official script defines them."""
+
+from __future__ import annotations
+
+import collections
+import re
+import string
+from collections.abc import Sequence
+
+from helpers.errors import CourseError
+
+
+def accuracy(predictions: Sequence[int], labels: Sequence[int]) -> float:
+    """Share of predictions that equal their label.
+
+    Raises:
+        CourseError: there is nothing to score, or not a prediction a label.
+    """
+    from sklearn.metrics import accuracy_score
+
+    _same_length(predictions, labels)
+    return float(accuracy_score(labels, predictions))
+
+
+def macro_f1(predictions: Sequence[int], labels: Sequence[int]) -> float:
+    """Mean over the classes of the harmonic mean of precision and recall: each class counts the same.
+
+    Raises:
+        CourseError: there is nothing to score, or not a prediction a label.
+    """
+    from sklearn.metrics import f1_score
+
+    _same_length(predictions, labels)
+    return float(f1_score(labels, predictions, average="macro", zero_division=0))
+
+
+def entity_f1(predictions: Sequence[Sequence[str]], tags: Sequence[Sequence[str]]) -> float:
+    """F1 over whole entities, as CoNLL-2003 is scored: type, first and last word must all be right (seqeval).
+
+    Args:
+        predictions: IOB2 tags a sentence.
+        tags: the true ones.
+
+    Raises:
+        CourseError: there is nothing to score, or a sentence has another number of predicted than of true tags.
+    """
+    from seqeval.metrics import f1_score
+
+    _same_length(predictions, tags)
+    for row, (own, true) in enumerate(zip(predictions, tags, strict=True), 1):
+        if len(own) != len(true):
+            raise CourseError(f"Sentence {row} has {len(own)} predicted tags, but {len(true)} true ones.")
+    return float(f1_score([list(t) for t in tags], [list(p) for p in predictions], zero_division=0))
+
+
+def normalise_answer(text: str) -> str:
+    """SQuAD's normal form: lower case, without punctuation, without a, an, the, single spaces (Rajpurkar et al. 2016)."""
+    kept = "".join(c for c in text.lower() if c not in set(string.punctuation))
+    return " ".join(re.sub(r"\b(a|an|the)\b", " ", kept).split())
+
+
+def answer_scores(prediction: str, answers: Sequence[str]) -> tuple[float, float]:
+    """Exact match and word F1 of one answer, each the best over the accepted answers.
+
+    Raises:
+        CourseError: there is no accepted answer.
+    """
+    if not answers:
+        raise CourseError("There is no accepted answer to compare with; SQuAD v1.1 has at least one a question.")
+    own = normalise_answer(prediction)
+    exact = max(float(own == normalise_answer(answer)) for answer in answers)
+    return exact, max(_word_f1(own.split(), normalise_answer(answer).split()) for answer in answers)
+
+
+def squad_scores(predictions: Sequence[str], answers: Sequence[Sequence[str]]) -> dict[str, float]:
+    """Mean exact match and mean F1 over all questions, in per cent: ``{"exact_match": ..., "f1": ...}``.
+
+    Raises:
+        CourseError: there is nothing to score, or not a prediction a question.
+    """
+    _same_length(predictions, answers)
+    pairs = [answer_scores(own, accepted) for own, accepted in zip(predictions, answers, strict=True)]
+    exact, f1 = (100 * sum(values) / len(pairs) for values in zip(*pairs, strict=True))
+    return {"exact_match": exact, "f1": f1}
+
+
+def _word_f1(own: list[str], true: list[str]) -> float:
+    shared = sum((collections.Counter(own) & collections.Counter(true)).values())
+    return 2 * shared / (len(own) + len(true)) if shared else 0.0
+
+
+def _same_length(predictions: Sequence, labels: Sequence) -> None:
+    if len(predictions) != len(labels):
+        raise CourseError(f"There are {len(predictions)} predictions for {len(labels)} labels; each needs its own.")
+    if not len(labels):
+        raise CourseError("There is nothing to score: the list of labels is empty.")

@@ -1,0 +1,106 @@
+"""The full profile's downloads, run for real against a stand-in for the Hub on this machine."""
+
+import io
+import json
+
+import pandas as pd
+import pytest
+
+from helpers import bundle, course
+from helpers.sources import CHECKPOINTS, DATASETS
+from tests.data_checks import rows_of
+from tests.hub import Hub
+from tests.test_course import run_python
+
+SHOW = """
+import json
+from helpers import course
+data = course.dataset({name!r})
+print(json.dumps({{"features": str(data["train"].features), "rows": [len(data["train"]), len(data["validation"])], "first": data["train"][0]}}))
+"""
+
+
+def as_parquet(source, split: str, count: int = 6) -> bytes:
+    """The first rows of a bundled set as the Hub stores them: Parquet, numbers for labels, a column more than the course wants."""
+    frame = pd.DataFrame([row.values for row in rows_of(bundle.DATA, source.folder) if row.split == split][:count])
+    for name, column in source.columns.items():
+        if column.kind == "label":
+            frame[name] = [column.names.index(value) for value in frame[name]]
+        if column.kind == "tags":
+            frame[name] = [[column.names.index(tag) for tag in tags] for tags in frame[name]]
+    frame["idx"] = range(len(frame))
+    file = io.BytesIO()
+    frame.to_parquet(file)
+    return file.getvalue()
+
+
+def repository(source) -> dict[str, bytes]:
+    """A data set's repository, the training rows in two files where the pattern allows it."""
+    train, validation = source.files
+    return {
+        "README.md": b"made for a test",
+        train.replace("*", "00000-of-00002"): as_parquet(source, "train"),
+        train.replace("*", "00001-of-00002"): as_parquet(source, "train", 3),
+        validation.replace("*", "00000-of-00001"): as_parquet(source, "validation"),
+    }
+
+
+@pytest.fixture(scope="module")
+def hub():
+    repositories: dict = {}
+    for source in DATASETS.values():
+        repositories.setdefault(("datasets", source.hub_id, source.revision), {}).update(repository(source))
+    for source in CHECKPOINTS.values():
+        files = {
+            "config.json": b"{}",
+            "vocab.txt": b"[PAD]\n",
+            "model.safetensors": b"weights",
+            "pytorch_model.bin": b"no",
+        }
+        repositories["models", source.hub_id, source.revision] = files
+    with Hub(repositories) as running:
+        yield running
+
+
+def full(code: str, hub: Hub, cache) -> str:
+    done = run_python(code, COURSE_PROFILE="full", HF_ENDPOINT=hub.address, HF_HOME=str(cache), HF_HUB_DISABLE_XET="1")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_a_download_gives_the_same_columns_and_names(name, hub, tmp_path):
+    found = json.loads(full(SHOW.format(name=name), hub, tmp_path))
+    bundled = course.dataset(name)
+    assert found["features"] == str(bundled["train"].features)
+    assert found["rows"] == [9, 6]
+    assert found["first"] == bundled["train"][0]
+
+
+def test_a_model_comes_without_pickles_and_is_not_asked_for_twice(hub, tmp_path):
+    code = "from helpers import course; import os; print(sorted(os.listdir(course.checkpoint('bert'))))"
+    assert full(code, hub, tmp_path) == "['config.json', 'model.safetensors', 'vocab.txt']\n"
+    asked = len(hub.asked)
+    full(code, hub, tmp_path)
+    assert not [request for request in hub.asked[asked:] if request.startswith("GET") and "/resolve/" in request]
+
+
+def test_a_download_that_breaks_off_is_one_sentence_and_the_next_try_ends_it(hub, tmp_path):
+    source = DATASETS["topics"]
+    hub.break_off[source.files[1].replace("*", "00000-of-00001")] = 100
+    code = SHOW.format(name="topics")
+    wanted = {"COURSE_PROFILE": "full", "HF_ENDPOINT": hub.address, "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_XET": "1"}
+    failed = run_python(code, **wanted)
+    last = failed.stderr.strip().splitlines()[-1]
+    assert last.startswith("helpers.errors.CourseError: Could not download fancyzhx/ag_news (revision eb185aad)"), last
+    hub.break_off.clear()
+    assert json.loads(full(code, hub, tmp_path))["rows"] == [9, 6]
+
+
+def test_a_repository_that_is_gone_is_one_sentence(hub, tmp_path, monkeypatch):
+    gone = {key: files for key, files in hub.repositories.items() if "squad" not in key[1]}
+    monkeypatch.setattr(hub, "repositories", gone)
+    wanted = {"COURSE_PROFILE": "full", "HF_ENDPOINT": hub.address, "HF_HOME": str(tmp_path)}
+    last = run_python(SHOW.format(name="questions"), **wanted).stderr.strip().splitlines()[-1]
+    assert last.startswith("helpers.errors.CourseError: Could not download rajpurkar/squad"), last
+    assert last.endswith("COURSE_PROFILE=mini works without a network.")
