@@ -47,20 +47,6 @@ class DataSource:
     split_off: bool = False
 
 
-@dataclass(frozen=True)
-class FineTuned:
-    """A model fine-tuned for a task: the bundled adapter of bert-mini, and a public checkpoint on the Hub at one revision.
-
-    ``head`` is classes (one label a text or pair), tags (one a token) or answers; ``names`` are the labels in the course's order.
-    """
-
-    folder: str
-    hub_id: str
-    revision: str
-    head: str
-    names: tuple[str, ...] = ()
-
-
 CHECKPOINTS = {
     "bert": Checkpoint("models/bert-mini", "google-bert/bert-base-uncased", "86b5e0934494bd15c9632b12f734a8a67f723594"),
     "distilbert": Checkpoint(

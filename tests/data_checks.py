@@ -27,7 +27,7 @@ class Spec:
     rows: tuple[int, int]
     words: dict[str, tuple[int, int]]
     alike: float
-    group: str = ""  # rows that share this column belong to one split
+    group: tuple[str, ...] = ()  # rows that share a text of these columns belong to one split
     ascii: bool = True
 
 
@@ -36,9 +36,9 @@ SPECS = {
     "reviews_long": Spec((120, 60), {"text": (118, 310)}, 0.5),
     "topics": Spec((600, 200), {"text": (18, 65)}, 0.6),
     "paraphrases": Spec((450, 150), {"sentence1": (7, 40), "sentence2": (7, 40)}, 0.6),
-    "nli": Spec((660, 240), {"premise": (4, 40), "hypothesis": (3, 25)}, 0.75, group="premise"),
+    "nli": Spec((660, 240), {"premise": (4, 40), "hypothesis": (3, 25)}, 0.75, group=("premise", "hypothesis")),
     "entities": Spec((500, 200), {}, 0.8),
-    "questions": Spec((300, 100), {"context": (75, 190), "question": (4, 30)}, 0.5, group="context", ascii=False),
+    "questions": Spec((300, 100), {"context": (75, 190), "question": (4, 30)}, 0.5, group=("context",), ascii=False),
     "corpus": Spec((0, 0), {"text": (50, 200)}, 0.5),
 }
 
@@ -112,11 +112,27 @@ def problems(root: Path, folder: str) -> Iterator[str]:
             yield from _answer_problems(row)
     yield from _copies(folder, rows, spec)
     if spec.group:
-        home: dict[str, Row] = {}
-        for row in rows:
-            other = home.setdefault(plain(str(row.values.get(spec.group))), row)
+        home: dict[int, Row] = {}
+        for row, place in zip(rows, components(rows, spec.group), strict=True):
+            other = home.setdefault(place, row)
             if other.split != row.split:
-                yield f"{row.where}: its {spec.group} is in {other.where}, too, across the splits"
+                yield f"{row.where}: its {' or '.join(spec.group)} is in {other.where}, too, across the splits"
+
+
+def components(rows: list[Row], columns: tuple[str, ...]) -> list[int]:
+    """A number a row: rows that share a text in any of ``columns``, directly or through others, have the same one."""
+    parent = list(range(len(rows)))
+
+    def root(place: int) -> int:
+        while parent[place] != place:
+            place = parent[place]
+        return place
+
+    first: dict[str, int] = {}
+    for place, row in enumerate(rows):
+        for column in columns:
+            parent[root(place)] = root(first.setdefault(plain(str(row.values.get(column))), place))
+    return [root(place) for place in range(len(rows))]
 
 
 def _text_problems(row: Row, name: str, text: object, spec: Spec) -> Iterator[str]:
@@ -175,15 +191,18 @@ def _copies(folder: str, rows: list[Row], spec: Spec) -> Iterator[str]:
         other = seen.setdefault(text, row)
         if other is not row:
             yield f"{row.where}: the same as {other.where}"
-    column = spec.group or next(iter(source_of(folder).columns))
-    texts: dict[str, Row] = {}
-    for row in rows:
+    column = next(iter(source_of(folder).columns)) if folder != "questions" else "context"
+    places = components(rows, spec.group)
+    texts: dict[str, tuple[Row, int]] = {}
+    for row, place in zip(rows, places, strict=True):
         value = row.values.get(column)
         text = plain(" ".join(value) if isinstance(value, list) else str(value))
         if len(text.split()) >= 4:
-            texts.setdefault(text, row)
+            texts.setdefault(text, (row, place))
     for first, second, cosine in near_duplicates(list(texts), spec.alike):
-        yield f"{texts[second].where}: much like {texts[first].where} (cosine {cosine:.2f}): {second[:60]!r}"
+        (there, home), (here, place) = texts[first], texts[second]
+        if not spec.group or home != place:  # a denial is much like what it denies
+            yield f"{here.where}: much like {there.where} (cosine {cosine:.2f}): {second[:60]!r}"
 
 
 def near_duplicates(texts: list[str], threshold: float) -> list[tuple[str, str, float]]:
