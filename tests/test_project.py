@@ -85,6 +85,8 @@ def test_dependencies_between_helpers_point_one_way():
         "course",
         "measure",
         "padding",
+        "metrics",
+        "tasks",
         "embeddings",
         "viewers",
         "parity",
