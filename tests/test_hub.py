@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from helpers import bundle, course
+from helpers.errors import CourseError
 from helpers.sources import CHECKPOINTS, DATASETS
 from tests.data_checks import rows_of
 from tests.hub import Hub
@@ -75,6 +76,36 @@ def test_a_download_gives_the_same_columns_and_names(name, hub, tmp_path):
     assert found["features"] == str(bundled["train"].features)
     assert found["rows"] == [9, 6]
     assert found["first"] == bundled["train"][0]
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_a_local_mirror_gives_the_same_columns_and_names(name, tmp_path, monkeypatch):
+    source = DATASETS[name]
+    for folder in source.local:
+        (tmp_path / folder).mkdir()
+        for split in ("train", "validation"):
+            (tmp_path / folder / f"{split}.parquet").write_bytes(as_parquet(source, split))
+        bundled = course.dataset(name)
+        monkeypatch.setenv("COURSE_DATASETS", str(tmp_path))
+        local = course.dataset(name)
+        monkeypatch.delenv("COURSE_DATASETS")
+        assert local["train"].features == bundled["train"].features
+        assert local["train"][0] == bundled["train"][0]
+        assert len(local["validation"]) == 6
+        (tmp_path / folder / "train.parquet").unlink()
+        (tmp_path / folder / "validation.parquet").unlink()
+        (tmp_path / folder).rmdir()
+
+
+def test_a_mirror_without_a_validation_file_is_split_for_the_corpus_only(tmp_path, monkeypatch):
+    for name in ("corpus", "topics"):
+        folder = tmp_path / DATASETS[name].local[-1]
+        folder.mkdir()
+        (folder / "train.parquet").write_bytes(as_parquet(DATASETS[name], "train", 20))
+    monkeypatch.setenv("COURSE_DATASETS", str(tmp_path))
+    assert {split: len(rows) for split, rows in course.dataset("corpus").items()} == {"train": 18, "validation": 2}
+    with pytest.raises(CourseError, match=r"Could not read .*ag_news.validation\.parquet"):
+        course.dataset("topics")
 
 
 def test_a_model_comes_without_pickles_and_is_not_asked_for_twice(hub, tmp_path):
