@@ -44,16 +44,11 @@ def test_token_ids_are_those_of_every_bert_tutorial(masked_lm):
     assert len(tokenizer("word " * 300)["input_ids"]) == 302  # no truncation unless asked for
 
 
-STILL_TRAINING = pytest.mark.xfail(strict=True, reason="bert-mini is still being trained: these are interim weights")
-
-
-@STILL_TRAINING
 def test_masked_accuracy_reaches_the_goal():
     record = json.loads((FOLDER / "training.json").read_text(encoding="utf8"))
     assert record["measured"]["accuracy"] >= 0.45
 
 
-@STILL_TRAINING
 def test_paris_comes_first(masked_lm):
     model, tokenizer = masked_lm
     inputs = tokenizer("The capital of France is [MASK].", return_tensors="pt")

@@ -108,7 +108,7 @@ parameters, and the 30,522 word pieces of `bert-base-uncased`, so that its token
 | what was done to it | all layers and a new head trained by masked language modelling (15 % of the places; 80 % [MASK], 10 % another word piece, 10 % kept) |
 | on what | English Wikipedia of 2015 (CC BY-SA 3.0), {articles} articles; no text of it is in this repository |
 | how long | {tokens:,} word pieces in {steps:,} steps, {hours:.1f} hours of computing on {machine} |
-| settings | AdamW, peak rate {rate:g} (a tenth of it for the word embeddings; matrices by Muon at 1e-3 for the first 5.7 M word pieces), rate to zero over the last {annealed:,} word pieces, {batch:,} word pieces a step, windows of 128 tokens and, every fourth step, whole sentences of up to 40; no dropout; bf16 arithmetic; seed {seed} |
+| settings | AdamW, peak rate {rate:g} (a tenth of it for the word embeddings; matrices by Muon at 1e-3 for the first 5.7 M word pieces), rate to zero over the last {annealed:,} word pieces, {batch:,} word pieces a step, windows of 128 tokens and, every third step, whole sentences of up to 24 (every fourth and 40 for the first 11.5 M); no dropout; bf16 arithmetic; seed {seed} |
 | script | `data/build/bert_mini.py` and `data/build/bert_mini_export.py` |
 | licence of the weights | Apache-2.0, as the weights it started from |
 
