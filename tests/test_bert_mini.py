@@ -77,7 +77,18 @@ def test_masked_accuracy_on_held_out_articles(masked_lm):
     streams = tokenizer([clean(text)[:4000] for text in articles.text], add_special_tokens=False, verbose=False)[
         "input_ids"
     ]
-    ids = torch.cat([windows(np.array(stream, dtype=np.uint16), 128)[:1] for stream in streams])
+    # From the middle of the text: the first lines of an article define its subject, and are easier than the rest.
+    ids = torch.cat([windows(np.array(stream, dtype=np.uint16), 128)[2:4] for stream in streams])
     accuracy, _, places = score_windows(model, ids)
     assert places > 2000
-    assert abs(accuracy - record["measured"]["accuracy"]) < 0.05
+    assert abs(accuracy - record["measured"]["accuracy"]) < 0.04
+
+
+def test_token_vectors_are_as_long_as_those_of_the_layers_before(masked_lm):
+    """Or a new head gets no gradient: see ``even_out`` in data/build/bert_mini_export.py."""
+    model, tokenizer = masked_lm
+    inputs = tokenizer("The river was quiet in the evening, and nobody crossed the bridge.", return_tensors="pt")
+    with torch.no_grad():
+        hidden = model.bert(**inputs, output_hidden_states=True).hidden_states
+    *before, last = (layer.norm(dim=-1).mean().item() for layer in hidden[1:])
+    assert 0.5 < last / (sum(before) / len(before)) < 2

@@ -53,3 +53,24 @@ def test_windows_and_sentences_are_framed_and_hold_the_stream():
 def test_extraction_leftovers_are_removed():
     article = "Plzen (]; German: Pilsen) is a city in western Bohemia in the Czech Republic.\nShort line."
     assert bert_mini.clean(article) == "Plzen (German: Pilsen) is a city in western Bohemia in the Czech Republic."
+
+
+def test_evening_out_the_last_layer_changes_its_length_and_no_prediction():
+    from bert_mini_export import even_out
+    from transformers import BertConfig, BertForMaskedLM
+
+    torch.manual_seed(0)
+    size = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 64}
+    model = BertForMaskedLM(BertConfig(vocab_size=50, **size, attn_implementation="eager")).eval()
+    with torch.no_grad():
+        model.bert.encoder.layer[-1].output.LayerNorm.weight *= 0.06
+        model.cls.predictions.transform.LayerNorm.eps = 0.0
+    ids = torch.randint(0, 50, (4, 10))
+    with torch.no_grad():
+        before = model(ids).logits
+        assert even_out(model, ids) == 16
+        hidden = model.bert(ids, output_hidden_states=True).hidden_states
+        after = model(ids).logits
+    assert torch.allclose(before, after, atol=1e-5)
+    lengths = [layer.norm(dim=-1).mean().item() for layer in hidden[1:]]
+    assert 0.7 < lengths[-1] / lengths[-2] < 1.4
