@@ -6,13 +6,13 @@
 Every run can be killed and started again: it goes on from its last 500 steps, and what is finished is not repeated.
 The adapter of the first seed is the one that is bundled, whatever the others score; the card gives the mean and the spread.
 Trained on public data in ``../shared/benchmarks``, which may not be redistributed; weights and figures may.
+Needs ``peft`` beside the requirements of the course. Not run yet: the adapters themselves are still to be trained.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import random
 import shutil
 import statistics
 from dataclasses import dataclass
@@ -71,25 +71,9 @@ def frames(task: Task) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
         if path.exists():
             held_out[name] = pd.read_parquet(path)
         else:
-            premises = sorted(set(frame.premise))
-            random.Random(20).shuffle(premises)
-            out = frame.premise.isin(set(premises[: int(len(premises) * XNLI_KEPT_OUT)]))
-            frame, held_out[name] = frame[~out], frame[out]
+            held_out[name], frame = recipes.split_by_premise(frame, XNLI_KEPT_OUT)
         train.append(frame)
     return pd.concat(train, ignore_index=True), held_out
-
-
-def rows_of(frame: pd.DataFrame, task: Task) -> dict[str, list]:
-    """A table's columns as the recipes want them."""
-    if task.kind != "classes":
-        return {column: frame[column].tolist() for column in DATASETS[task.source].columns if column in frame}
-    columns = dict(zip(("text", "pair"), task.text, strict=False))
-    return {name: frame[column].tolist() for name, column in columns.items()} | {"label": frame.label.tolist()}
-
-
-def names_of(task: Task) -> tuple[str, ...]:
-    """The label names of the task's column, in the order of their ids."""
-    return next((column.names for column in DATASETS[task.source].columns.values() if column.names), ())
 
 
 def with_lora(model: torch.nn.Module, task: Task) -> PeftModel:
@@ -108,17 +92,18 @@ def one_run(name: str, how: str, seed: int, checkpoint: str | None = None) -> di
         return json.loads(result.read_text())
     WORK.mkdir(parents=True, exist_ok=True)
     train_frame, held_out = frames(task)
-    tokenizer, names = recipes.tokenizer(), names_of(task)
+    source = DATASETS[task.source]
+    tokenizer, names = recipes.tokenizer(), recipes.names_of(source)
     torch.manual_seed(seed)  # the new head
     model = recipes.load(task.kind, names, checkpoint)
     rate = task.full_rate
     if how == "lora":
         model, rate = with_lora(model, task), task.rate
-    data = recipes.encode(task.kind, rows_of(train_frame, task), tokenizer, task.longest)
+    data = recipes.encode(task.kind, recipes.rows_of(train_frame, source, task.text), tokenizer, task.longest)
     seconds = recipes.train(task.kind, model, data, task.epochs, rate, task.size, seed, WORK / f"{tag}.pt")
     scores = {}
     for real, frame in held_out.items():
-        rows = rows_of(frame, task)
+        rows = recipes.rows_of(frame, source, task.text)
         encoded = recipes.encode(task.kind, rows, tokenizer, task.longest, training=False)
         scores[real] = recipes.score(task.kind, model, encoded, rows, names)
     if how == "lora" and not checkpoint:
@@ -175,7 +160,7 @@ def card(name: str, task: Task, runs: dict[str, list[dict]]) -> str:
         "",
         "| | |",
         "|---|---|",
-        f"| task | {task.kind}: {', '.join(names_of(task)) or 'first and last token of the answer'} |",
+        f"| task | {task.kind}: {', '.join(recipes.names_of(DATASETS[task.source])) or 'first and last token of the answer'} |",
         f"| data | {', '.join(task.train)}: {first['rows']:,} rows of the public training splits (`nli`: a third of the premises of xnli-en kept out) |",
         "| script | `data/build/adapters.py` |",
         f"| settings | rank {task.rank} on every linear layer of the encoder, {task.epochs} epochs, batches of {task.size}, AdamW, peak rate {task.rate:g}, 10 % warm-up, linear decay, no dropout |",

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pandas as pd
 import torch
 from transformers import (
     AutoModelForQuestionAnswering,
@@ -22,6 +23,7 @@ from transformers import (
 
 from helpers import course, device, metrics, tasks
 from helpers.padding import length_batches, pad
+from helpers.sources import DataSource
 
 MODELS = {
     "classes": AutoModelForSequenceClassification,
@@ -53,6 +55,27 @@ def load(kind: str, names: Sequence[str], checkpoint: str | Path | None = None, 
 def tokenizer() -> object:
     """The tokenizer of bert-mini."""
     return AutoTokenizer.from_pretrained(course.checkpoint("bert"))
+
+
+def rows_of(frame: pd.DataFrame, source: DataSource, text: tuple[str, ...]) -> dict[str, list]:
+    """A table's columns as ``encode`` wants them; ``text`` names the one or two columns to classify."""
+    if "label" not in source.columns:
+        return {column: frame[column].tolist() for column in source.columns if column in frame}
+    columns = dict(zip(("text", "pair"), text, strict=False))
+    return {name: frame[column].tolist() for name, column in columns.items()} | {"label": frame.label.tolist()}
+
+
+def names_of(source: DataSource) -> tuple[str, ...]:
+    """The label names of a source, in the order of their ids; none for questions."""
+    return next((column.names for column in source.columns.values() if column.names), ())
+
+
+def split_by_premise(frame: pd.DataFrame, share: float) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """For a set with one split only: the rows of a share of its premises, and the others; seed 20."""
+    premises = sorted(set(frame.premise))
+    random.Random(20).shuffle(premises)
+    first = frame.premise.isin(set(premises[: int(len(premises) * share)]))
+    return frame[first], frame[~first]
 
 
 def encode(

@@ -35,7 +35,7 @@ def run(name: str, seed: int) -> dict[str, float]:
     folder = DATA / source.folder
     splits = read_splits({s: sorted(folder.glob(f"{s}.*")) for s in ("train", "validation")}, source)
     train, test = (half(name, {c: list(splits[s][c]) for c in source.columns}) for s in ("train", "validation"))
-    names = next((column.names for column in source.columns.values() if column.names), ())
+    names = recipes.names_of(source)
     kind = "classes" if name == "nli" else "answers"
     torch.manual_seed(seed)
     tokenizer, model = recipes.tokenizer(), recipes.load(kind, names)

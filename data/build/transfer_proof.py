@@ -10,7 +10,6 @@ Needs ``../shared/benchmarks`` (the real data may not be redistributed), and say
 from __future__ import annotations
 
 import argparse
-import random
 import re
 import statistics
 import sys
@@ -60,24 +59,13 @@ TASKS = {
 }
 
 
-def rows_of(frame: pd.DataFrame, task: Task) -> Rows:
-    """A table's columns as the recipes want them: ``text`` and ``pair`` for classes."""
-    if task.kind != "classes":
-        return {column: frame[column].tolist() for column in DATASETS[task.source].columns if column in frame}
-    columns = dict(zip(("text", "pair"), task.text, strict=False))
-    return {name: frame[column].tolist() for name, column in columns.items()} | {"label": frame.label.tolist()}
-
-
 def real_frames(task: Task) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Real training and validation rows; xnli-en has one split only, so two thirds of its premises are kept for testing."""
     train = pd.read_parquet(BENCHMARKS / task.real / "train.parquet")
     path = BENCHMARKS / task.real / "validation.parquet"
     if path.exists():
         return train, pd.read_parquet(path)
-    premises = sorted(set(train.premise))
-    random.Random(20).shuffle(premises)
-    first = train.premise.isin(set(premises[: len(premises) // 3]))
-    return train[first], train[~first]
+    return recipes.split_by_premise(train, 1 / 3)
 
 
 def overlap(row: tuple[str, str]) -> float:
@@ -130,17 +118,17 @@ def prove(name: str, seeds: int) -> bool:
     """Run all seeds for one data set, print its table, and say whether the bundled data holds its promise."""
     task = TASKS[name]
     source = DATASETS[task.source]
-    names = next((column.names for column in source.columns.values() if column.names), ())
+    names = recipes.names_of(source)
     folder = DATA / source.folder
     bundled = read_splits({s: sorted(folder.glob(f"{s}.*")) for s in ("train", "validation")}, source)[
         "train"
     ].to_pandas()
     pool, test_frame = real_frames(task)
-    test, own = rows_of(test_frame, task), rows_of(bundled, task)
+    test, own = (recipes.rows_of(frame, source, task.text) for frame in (test_frame, bundled))
     scores: dict[str, list[float]] = {"bundled": [], "real": []}
     for seed in range(1, seeds + 1):
         sample = pool if len(pool) <= len(bundled) else pool.sample(len(bundled), random_state=seed)
-        for side, rows in {"bundled": own, "real": rows_of(sample, task)}.items():
+        for side, rows in {"bundled": own, "real": recipes.rows_of(sample, source, task.text)}.items():
             scores[side].append(run(task, rows, test, names, seed))
             print(f"  seed {seed}, trained on {side}: {scores[side][-1]:.1f}", flush=True)
     means = {side: statistics.mean(values) for side, values in scores.items()}
