@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from helpers.bundle import verified
 from helpers.errors import CourseError
-from helpers.reading import read_splits
+from helpers.reading import read_folder, read_splits
 from helpers.sources import CHECKPOINTS, DATASETS, Checkpoint, DataSource
 
 if TYPE_CHECKING:
@@ -100,8 +100,7 @@ def dataset(name: str) -> DatasetDict:
     if local:
         return read_splits(_local_files(Path(local), source), source)
     if profile() == "mini":
-        folder = verified(source.folder)
-        return read_splits({split: sorted(folder.glob(f"{split}.*")) for split in SPLITS}, source)
+        return read_folder(verified(source.folder), source)
     folder = Path(_download(source, list(source.files), "dataset"))
     return read_splits(
         {split: sorted(folder.glob(files)) for split, files in zip(SPLITS, source.files, strict=True)}, source

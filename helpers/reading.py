@@ -62,6 +62,11 @@ def read_splits(paths: dict[str, list[Path]], source: DataSource) -> DatasetDict
     return DatasetDict(splits)
 
 
+def read_folder(folder: Path, source: DataSource) -> DatasetDict:
+    """``read_splits`` of a bundled folder: its files ``train.*`` and ``validation.*``."""
+    return read_splits({split: sorted(folder.glob(f"{split}.*")) for split in ("train", "validation")}, source)
+
+
 def _frame(path: Path) -> pd.DataFrame:
     import pandas as pd
 

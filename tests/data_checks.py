@@ -191,7 +191,7 @@ def _copies(folder: str, rows: list[Row], spec: Spec) -> Iterator[str]:
         other = seen.setdefault(text, row)
         if other is not row:
             yield f"{row.where}: the same as {other.where}"
-    column = next(iter(source_of(folder).columns)) if folder != "questions" else "context"
+    column = next(iter(spec.group), next(iter(source_of(folder).columns)))
     places = components(rows, spec.group)
     texts: dict[str, tuple[Row, int]] = {}
     for row, place in zip(rows, places, strict=True):

@@ -20,6 +20,8 @@ from helpers.sources import DATASETS
 from tests.data_checks import SPECS, components, label_shares, near_duplicates, plain, problems, rows_of, source_of
 
 sys.path.insert(0, str(bundle.DATA / "build"))
+from real_figures import bundled_frame, figures, text_columns
+
 BENCHMARKS = bundle.ROOT.parent / "shared" / "benchmarks"
 FOLDERS = sorted(SPECS)
 FIGURES = json.loads((bundle.ROOT / "tests" / "real_figures.json").read_text(encoding="utf8"))
@@ -91,8 +93,6 @@ def test_entities_of_all_types_in_both_splits_and_rows_without_any():
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_length_and_diversity_are_those_of_real_data(folder):
-    from real_figures import bundled_frame, figures, text_columns
-
     source = source_of(folder)
     own = figures(bundled_frame(source), text_columns(source))
     for name, real in FIGURES[folder].items():
@@ -105,11 +105,7 @@ def test_length_and_diversity_are_those_of_real_data(folder):
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_no_template_shows(folder):
     """Texts written one by one share few openings."""
-    (column,) = [
-        c
-        for c, kind in source_of(folder).columns.items()
-        if kind.kind in ("text", "words") and c not in ("id", "title")
-    ][:1]
+    column = text_columns(source_of(folder))[0]
     values = [row.values[column] for row in rows_of(bundle.DATA, folder)]
     texts = {plain(" ".join(value) if isinstance(value, list) else value) for value in values}
     openings = collections.Counter(" ".join(text.split()[:4]) for text in texts if len(text.split()) > 6)
@@ -140,7 +136,7 @@ def test_questions_come_five_a_paragraph_and_ask_for_different_things():
 def test_no_row_repeats_twelve_words_of_a_real_one(name):
     """Written for this course: what real sets hold may be alike in subject, not in its wording."""
     source = DATASETS[name]
-    columns = [c for c, kind in source.columns.items() if kind.kind in ("text", "words") and c not in ("id", "title")]
+    columns = text_columns(source)
     folders = {"nli": ["sick", "xnli-en"], "questions": ["squad", "tydiqa-en"]}.get(name, source.local)
     paths = [path for folder in folders for path in sorted((BENCHMARKS / folder).glob("*.parquet"))]
     if not paths:

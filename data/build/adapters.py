@@ -42,7 +42,6 @@ class Task:
     kind: str
     train: tuple[str, ...]
     metric: str
-    goal: float
     epochs: float
     rate: float
     full_rate: float
@@ -53,11 +52,11 @@ class Task:
 
 
 TASKS = {
-    "sentiment": Task("sentiment", "classes", ("glue-sst2",), "accuracy", 91.0, 3, 7e-4, 1e-4, text=("sentence",)),
-    "topics": Task("topics", "classes", ("ag_news",), "accuracy", 88.0, 4, 5e-4, 1e-4),
-    "entities": Task("entities", "tags", ("conll2003",), "f1", 89.5, 5, 1e-3, 2e-4),
-    "nli": Task("nli", "classes", ("sick", "xnli-en"), "accuracy", 86.0, 6, 7e-4, 1e-4, text=("premise", "hypothesis")),
-    "questions": Task("questions", "answers", ("squad", "tydiqa-en"), "f1", 62.0, 4, 1e-3, 2e-4),
+    "sentiment": Task("sentiment", "classes", ("glue-sst2",), "accuracy", 3, 7e-4, 1e-4, text=("sentence",)),
+    "topics": Task("topics", "classes", ("ag_news",), "accuracy", 4, 5e-4, 1e-4),
+    "entities": Task("entities", "tags", ("conll2003",), "f1", 5, 1e-3, 2e-4),
+    "nli": Task("nli", "classes", ("sick", "xnli-en"), "accuracy", 6, 7e-4, 1e-4, text=("premise", "hypothesis")),
+    "questions": Task("questions", "answers", ("squad", "tydiqa-en"), "f1", 4, 1e-3, 2e-4),
 }
 XNLI_KEPT_OUT = 1 / 3  # of its premises, for the report
 

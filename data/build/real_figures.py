@@ -16,7 +16,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from helpers.bundle import DATA, ROOT
-from helpers.reading import read_splits
+from helpers.reading import read_folder
 from helpers.sources import DATASETS, DataSource
 
 BENCHMARKS = ROOT.parent / "shared" / "benchmarks"
@@ -49,8 +49,7 @@ def text_columns(source: DataSource) -> list[str]:
 
 def bundled_frame(source: DataSource) -> pd.DataFrame:
     """Both splits of a bundled set as one table."""
-    folder = DATA / source.folder
-    splits = read_splits({s: sorted(folder.glob(f"{s}.*")) for s in ("train", "validation")}, source)
+    splits = read_folder(DATA / source.folder, source)
     return pd.concat([splits["train"].to_pandas(), splits["validation"].to_pandas()], ignore_index=True)
 
 

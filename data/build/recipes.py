@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -149,7 +149,6 @@ def train(
     size: int = 16,
     seed: int = 1,
     state: Path | None = None,
-    after_epoch: Callable[[int], None] | None = None,
 ) -> float:
     """Train every parameter that requires a gradient; returns seconds. ``state`` is a file to go on from after a kill."""
     where = device.best()
@@ -159,8 +158,7 @@ def train(
     optimizer = torch.optim.AdamW(trained, lr=rate, weight_decay=0.01, fused=True)
     lengths = [len(ids) for ids in data.ids]
     plan = [b for e in range(math.ceil(epochs)) for b in batches_of(lengths, size, random.Random(f"{seed}-{e}"))]
-    per_epoch = math.ceil(len(lengths) / size)
-    steps = int(epochs * per_epoch)
+    steps = int(epochs * math.ceil(len(lengths) / size))
     done, seconds = 0, 0.0
     if state and state.exists():
         held = torch.load(state, map_location=where, weights_only=True)
@@ -184,9 +182,6 @@ def train(
             tensors = {"trained": [p.detach() for p in trained], "optimizer": optimizer.state_dict()}
             torch.save(values | tensors, state.with_suffix(".tmp"))
             state.with_suffix(".tmp").replace(state)
-        if after_epoch and (step + 1) % per_epoch == 0:
-            after_epoch((step + 1) // per_epoch)
-            model.train()
     model.eval()
     return seconds + time.perf_counter() - began
 
@@ -221,8 +216,8 @@ def score(
         }
     if kind == "tags":
         own, true = [], []
-        rows_of = zip(found, data.targets, data.extra["word_ids"], rows["ner_tags"], strict=True)
-        for (logits,), labels, words, tags in rows_of:
+        sentences = zip(found, data.targets, data.extra["word_ids"], rows["ner_tags"], strict=True)
+        for (logits,), labels, words, tags in sentences:
             own.append(["O"] * len(tags))  # what a word without a piece of its own keeps
             for best, label, word in zip(logits.argmax(-1).tolist(), labels, words, strict=True):
                 if label != tasks.IGNORE:

@@ -16,7 +16,7 @@ import torch
 from transformers.utils import logging as hf_logging
 
 from helpers.bundle import DATA
-from helpers.reading import read_splits
+from helpers.reading import read_folder
 from helpers.sources import DATASETS
 
 LIMITS = {"nli": ("accuracy", 45.0), "questions": ("exact_match", 10.0)}
@@ -32,8 +32,7 @@ def half(name: str, rows: dict[str, list]) -> dict[str, list]:
 def run(name: str, seed: int) -> dict[str, float]:
     """Train and score one seed."""
     source = DATASETS[name]
-    folder = DATA / source.folder
-    splits = read_splits({s: sorted(folder.glob(f"{s}.*")) for s in ("train", "validation")}, source)
+    splits = read_folder(DATA / source.folder, source)
     train, test = (half(name, {c: list(splits[s][c]) for c in source.columns}) for s in ("train", "validation"))
     names = recipes.names_of(source)
     kind = "classes" if name == "nli" else "answers"

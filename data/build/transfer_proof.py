@@ -25,7 +25,7 @@ from transformers.utils import logging as hf_logging
 
 from helpers import metrics
 from helpers.bundle import DATA, ROOT
-from helpers.reading import read_splits
+from helpers.reading import read_folder
 from helpers.sources import DATASETS
 
 BENCHMARKS = ROOT.parent / "shared" / "benchmarks"
@@ -119,10 +119,7 @@ def prove(name: str, seeds: int) -> bool:
     task = TASKS[name]
     source = DATASETS[task.source]
     names = recipes.names_of(source)
-    folder = DATA / source.folder
-    bundled = read_splits({s: sorted(folder.glob(f"{s}.*")) for s in ("train", "validation")}, source)[
-        "train"
-    ].to_pandas()
+    bundled = read_folder(DATA / source.folder, source)["train"].to_pandas()
     pool, test_frame = real_frames(task)
     test, own = (recipes.rows_of(frame, source, task.text) for frame in (test_frame, bundled))
     scores: dict[str, list[float]] = {"bundled": [], "real": []}
