@@ -12,19 +12,27 @@ import contextlib
 import logging
 import os
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers.bundle import verified
 from helpers.errors import CourseError
 from helpers.reading import read_folder, read_splits
-from helpers.sources import CHECKPOINTS, DATASETS, Checkpoint, DataSource
+from helpers.sources import CHECKPOINTS, DATASETS, FINE_TUNED, Checkpoint, DataSource, FineTuned
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 PROFILES = ("mini", "full")
 SPLITS = ("train", "validation")
+HEADS = {
+    "classes": "AutoModelForSequenceClassification",
+    "tags": "AutoModelForTokenClassification",
+    "answers": "AutoModelForQuestionAnswering",
+}
+MODEL_FILES = ["*.json", "vocab.txt", "model.safetensors"]  # weights as safetensors only: a pickle can run code
 
 
 def profile() -> str:
@@ -81,7 +89,60 @@ def checkpoint(name: str) -> str:
     source = _named(CHECKPOINTS, name, "checkpoint")
     if profile() == "mini":
         return str(verified(source.folder))
-    return _download(source, ["*.json", "vocab.txt", "model.safetensors"], "model")
+    return _download(source, MODEL_FILES, "model")
+
+
+def fine_tuned(task: str, **settings: object) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """A model that already knows a task, in float32 and evaluation mode, and the tokenizer that belongs to it.
+
+    In mini it is ``bert-mini`` with the bundled LoRA adapter (Hu et al. 2021) merged into its weights, in full a public checkpoint.
+    ``model.config.id2label`` has the label names of ``dataset``; their order is the model's own, so read it from there.
+
+    Args:
+        task: "sentiment", "topics", "nli", "entities" or "questions".
+        settings: for ``from_pretrained``, such as ``attn_implementation="eager"``.
+
+    Raises:
+        CourseError: the name is unknown, a bundled file is missing or damaged, the labels are not the course's,
+            or (full) the download failed.
+    """
+    import transformers
+
+    source = _named(FINE_TUNED, task, "fine-tuned model")
+    column = next((c for c in DATASETS[source.dataset].columns.values() if c.names), None)
+    names = column.names if column else ()
+    auto = getattr(transformers, HEADS[source.kind])
+    if profile() == "mini":
+        from peft import PeftModel
+
+        folder, base = verified(source.folder), checkpoint("bert")
+        model = auto.from_pretrained(base, **_labels(names), **settings).float()
+        model = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
+        return model.eval(), transformers.AutoTokenizer.from_pretrained(base)
+    folder = _download(source, MODEL_FILES, "model")
+    model = auto.from_pretrained(folder, use_safetensors=True, **settings).float()
+    if names:
+        model.config.update(_labels(_course_names(source, model.config.id2label, names)))
+    return model.eval(), transformers.AutoTokenizer.from_pretrained(folder)
+
+
+def _labels(names: Sequence[str]) -> dict[str, dict]:
+    """The two tables of a configuration; none for no names."""
+    return {"id2label": dict(enumerate(names)), "label2id": {n: i for i, n in enumerate(names)}} if names else {}
+
+
+def _course_names(source: FineTuned, own: dict[int, str], names: Sequence[str]) -> list[str]:
+    """The course's spelling of a public model's label names, in the model's order."""
+    spelt = {name.lower(): name for name in names}
+    if source.numbered:
+        spelt |= {f"label_{i}": name for i, name in enumerate(names)}
+    found = [spelt.get(own[i].lower()) for i in sorted(own)]
+    if sorted(map(str, found)) != sorted(names):
+        raise CourseError(
+            f"{source.hub_id} has the labels {', '.join(own.values())}, not the course's {', '.join(names)}: "
+            "its revision is not the one that the course was written for."
+        )
+    return found
 
 
 def dataset(name: str) -> DatasetDict:
@@ -116,13 +177,13 @@ def _local_files(root: Path, source: DataSource) -> dict[str, list[Path]]:
     return files
 
 
-def _named(known: dict, name: str, kind: str) -> Checkpoint | DataSource:
+def _named(known: dict, name: str, kind: str) -> Checkpoint | FineTuned | DataSource:
     if name not in known:
         raise CourseError(f"There is no {kind} named {name!r} in this course; the names are {', '.join(known)}.")
     return known[name]
 
 
-def _download(source: Checkpoint | DataSource, patterns: list[str], kind: str) -> str:
+def _download(source: Checkpoint | FineTuned | DataSource, patterns: list[str], kind: str) -> str:
     """The folder of a pinned revision: from the Hub, or from its cache on this machine if that is complete."""
     from huggingface_hub import HfApi, snapshot_download
 

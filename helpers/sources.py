@@ -18,6 +18,22 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
+class FineTuned:
+    """A competent model of one task: the bundled adapter, and a public checkpoint on the Hub at one revision.
+
+    ``kind`` is classes, tags or answers; ``dataset`` names the entry of ``DATASETS`` whose labels it gives. Where the public
+    checkpoint calls its labels LABEL_0, LABEL_1, ..., they stand in the order of that data set (``numbered``).
+    """
+
+    kind: str
+    dataset: str
+    folder: str
+    hub_id: str
+    revision: str
+    numbered: bool = False
+
+
+@dataclass(frozen=True)
 class Column:
     """One column: ``kind`` is text, words (a list of strings), label (one of ``names``), tags (a list of them) or answers.
 
@@ -51,6 +67,45 @@ CHECKPOINTS = {
     "bert": Checkpoint("models/bert-mini", "google-bert/bert-base-uncased", "86b5e0934494bd15c9632b12f734a8a67f723594"),
     "distilbert": Checkpoint(
         "models/bert-mini", "distilbert/distilbert-base-uncased", "12040accade4e8a0f71eabdb258fecc2e7e948be"
+    ),
+}
+
+FINE_TUNED = {
+    "sentiment": FineTuned(
+        "classes",
+        "sentiment",
+        "models/adapters/sentiment",
+        "distilbert/distilbert-base-uncased-finetuned-sst-2-english",
+        "714eb0fa89d2f80546fda750413ed43d93601a13",
+    ),
+    "topics": FineTuned(
+        "classes",
+        "topics",
+        "models/adapters/topics",
+        "mosesju/distilbert-base-uncased-finetuned-news",
+        "ec6be38abf9bfea7bed695baece76951063a8112",
+        numbered=True,
+    ),
+    "nli": FineTuned(
+        "classes",
+        "nli",
+        "models/adapters/nli",
+        "cross-encoder/nli-MiniLM2-L6-H768",
+        "b95119ce93d3e065de6214e38cd4a97b0f2f2c6d",
+    ),
+    "entities": FineTuned(
+        "tags",
+        "entities",
+        "models/adapters/entities",
+        "dslim/bert-base-NER",
+        "d1a3e8f13f8c3566299d95fcfc9a8d2382a9affc",
+    ),
+    "questions": FineTuned(
+        "answers",
+        "questions",
+        "models/adapters/questions",
+        "distilbert/distilbert-base-cased-distilled-squad",
+        "564e9b582944a57a3e586bbb98fd6f0a4118db7f",
     ),
 }
 

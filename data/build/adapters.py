@@ -52,7 +52,7 @@ class Task:
 
 
 TASKS = {
-    "sentiment": Task("sentiment", "classes", ("glue-sst2",), "accuracy", 3, 7e-4, 1e-4, text=("sentence",)),
+    "sentiment": Task("sentiment", "classes", ("glue-sst2",), "accuracy", 3, 1e-3, 1e-4, 64, text=("sentence",)),
     "topics": Task("topics", "classes", ("ag_news",), "accuracy", 4, 5e-4, 1e-4),
     "entities": Task("entities", "tags", ("conll2003",), "f1", 5, 1e-3, 2e-4),
     "nli": Task("nli", "classes", ("sick", "xnli-en"), "accuracy", 6, 7e-4, 1e-4, text=("premise", "hypothesis")),
@@ -77,8 +77,14 @@ def frames(task: Task) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
 
 def with_lora(model: torch.nn.Module, task: Task) -> PeftModel:
     """bert-mini with low-rank updates at every linear layer of the encoder, and its new head, trainable."""
+    new = ["pooler", "classifier"] if task.kind == "classes" else None  # peft knows the classifier, not the new pooler
     config = LoraConfig(
-        task_type=PEFT_TASKS[task.kind], r=task.rank, lora_alpha=task.rank, target_modules=TARGETS, lora_dropout=0.0
+        task_type=PEFT_TASKS[task.kind],
+        r=task.rank,
+        lora_alpha=task.rank,
+        target_modules=TARGETS,
+        modules_to_save=new,
+        lora_dropout=0.0,
     )
     return get_peft_model(model, config)
 

@@ -1,0 +1,200 @@
+"""The fine-tuned models: bert-mini with its adapters answers offline and quickly; the full profile gives the same names."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
+
+from helpers import bundle, course, metrics, tasks
+from helpers.errors import CourseError
+from helpers.sources import DATASETS, FINE_TUNED
+from tests.hub import Hub
+from tests.test_course import run_python
+
+ADAPTERS = bundle.DATA / "models" / "adapters"
+
+
+@pytest.fixture(scope="module")
+def models():
+    return {task: course.fine_tuned(task) for task in FINE_TUNED}
+
+
+def predict(models, task: str, texts: list, pairs: list | None = None) -> list[str]:
+    model, tokenizer = models[task]
+    found = []
+    for i in range(0, len(texts), 32):
+        batch = tokenizer(texts[i : i + 32], pairs and pairs[i : i + 32], padding=True, return_tensors="pt")
+        with torch.inference_mode():
+            found += [model.config.id2label[int(best)] for best in model(**batch).logits.argmax(-1)]
+    return found
+
+
+def test_all_load_and_answer_offline_in_ten_seconds():
+    code = """
+import time; began = time.perf_counter()
+import torch
+from helpers import course
+for task in course.FINE_TUNED:
+    model, tokenizer = course.fine_tuned(task)
+    batch = tokenizer("Who wrote it?", "Maria Kelly wrote the song in Dublin.", return_tensors="pt")
+    with torch.inference_mode():
+        model(**batch)
+print(time.perf_counter() - began)
+"""
+    began = time.perf_counter()
+    done = run_python(code, HF_HUB_OFFLINE="1")
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 10
+    assert time.perf_counter() - began < 15
+
+
+def test_adapters_are_small_safe_and_described():
+    assert sorted(folder.name for folder in ADAPTERS.iterdir()) == sorted(FINE_TUNED)
+    for task in FINE_TUNED:
+        files = sorted(path.name for path in (ADAPTERS / task).iterdir())
+        assert files == ["README.md", "adapter_config.json", "adapter_model.safetensors"]
+        assert sum(path.stat().st_size for path in (ADAPTERS / task).iterdir()) <= 6 * 2**20
+        assert (
+            json.loads((ADAPTERS / task / "adapter_config.json").read_text())["base_model_name_or_path"] == "bert-mini"
+        )
+
+
+def test_names_are_those_of_the_data_and_the_model_is_ready(models):
+    for task, (model, _) in models.items():
+        names = next((c.names for c in DATASETS[FINE_TUNED[task].dataset].columns.values() if c.names), None)
+        if names:
+            assert model.config.id2label == dict(enumerate(names))
+            assert model.config.label2id == {name: i for i, name in enumerate(names)}
+        assert not model.training
+        assert {p.dtype for p in model.parameters()} == {torch.float32}
+        assert not [name for name, _ in model.named_parameters() if "lora" in name]  # merged
+
+
+def test_nothing_of_a_model_is_left_to_chance(models):
+    for task, (model, _) in models.items():  # a layer that the adapter forgot would be drawn anew
+        torch.manual_seed(1234)
+        again, _ = course.fine_tuned(task)
+        for (name, one), (_, other) in zip(model.named_parameters(), again.named_parameters(), strict=True):
+            assert torch.equal(one, other), f"{task}: {name}"
+
+
+@pytest.mark.parametrize(
+    ("task", "folder", "columns", "floor"),
+    [
+        ("sentiment", "sentiment", ["sentence"], 0.80),
+        ("topics", "topics", ["text"], 0.80),
+        ("nli", "nli", ["premise", "hypothesis"], 0.60),
+    ],
+)
+def test_classifiers_know_the_bundled_validation_rows(models, task, folder, columns, floor):
+    rows = course.dataset(folder)["validation"]
+    names = rows.features["label"].names
+    found = predict(models, task, *[list(rows[column]) for column in columns])
+    assert np.mean([name == names[label] for name, label in zip(found, rows["label"])]) >= floor
+
+
+def test_entities_are_found(models):
+    model, tokenizer = models["entities"]
+    rows = course.dataset("entities")["validation"]
+    names = rows.features["ner_tags"].feature.names
+    aligned = tasks.align_labels(tokenizer, list(rows["tokens"]), list(rows["ner_tags"]))
+    own = []
+    for ids, labels in zip(aligned.input_ids, aligned.labels):
+        with torch.inference_mode():
+            best = model(torch.tensor([ids])).logits[0].argmax(-1).tolist()
+        own.append([model.config.id2label[b] for b, label in zip(best, labels) if label != tasks.IGNORE])
+    true = [[names[label] for label in labels if label != tasks.IGNORE] for labels in aligned.labels]
+    assert metrics.entity_f1(own, true) >= 0.70
+
+
+def test_questions_are_answered(models):
+    model, tokenizer = models["questions"]
+    context = (
+        "The bridge was designed by Ellen Park and opened in 1932. It is 410 metres long and crosses the river Tamar."
+    )
+    asked = {
+        "Who designed the bridge?": "Ellen Park",
+        "When was it opened?": "1932",
+        "Which river does it cross?": "Tamar",
+    }
+    windows = tasks.question_windows(tokenizer, list(asked), [context] * 3)
+    starts, ends = [], []
+    for window in windows:
+        with torch.inference_mode():
+            out = model(torch.tensor([window.input_ids]), token_type_ids=torch.tensor([window.token_type_ids]))
+        starts.append(out.start_logits[0])
+        ends.append(out.end_logits[0])
+    found = [best[0].text for best in tasks.best_answers(windows, starts, ends, [context] * 3)]
+    assert sum(wanted in text for wanted, text in zip(asked.values(), found)) >= 2, found
+
+
+def test_settings_reach_the_model():
+    model, tokenizer = course.fine_tuned("sentiment", attn_implementation="eager")
+    with torch.inference_mode():
+        assert len(model(**tokenizer("Good.", return_tensors="pt"), output_attentions=True).attentions) == 6
+
+
+def test_an_unknown_task_is_one_sentence():
+    with pytest.raises(
+        CourseError, match=r"no fine-tuned model named 'humour'.*sentiment, topics, nli, entities, questions"
+    ):
+        course.fine_tuned("humour")
+
+
+# The full profile: public models with their own spelling of the labels
+
+PUBLIC = {
+    "sentiment": ["NEGATIVE", "POSITIVE"],
+    "topics": ["LABEL_0", "LABEL_1", "LABEL_2", "LABEL_3"],
+    "nli": ["contradiction", "entailment", "neutral"],
+    "entities": ["O", "B-MISC", "I-MISC", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"],
+}
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    """Small models with random weights under the public names."""
+    repositories = {}
+    for task, labels in PUBLIC.items():
+        folder = tmp_path_factory.mktemp(task)
+        AutoTokenizer.from_pretrained(course.checkpoint("bert")).save_pretrained(folder)
+        config = AutoConfig.from_pretrained(course.checkpoint("bert"))
+        config.update({"num_hidden_layers": 1, "hidden_size": 24, "intermediate_size": 24})
+        config.update({"id2label": dict(enumerate(labels)), "label2id": {n: i for i, n in enumerate(labels)}})
+        kind = AutoModelForTokenClassification if task == "entities" else AutoModelForSequenceClassification
+        kind.from_config(config).save_pretrained(folder)
+        source = FINE_TUNED[task]
+        repositories["models", source.hub_id, source.revision] = {p.name: p.read_bytes() for p in folder.iterdir()}
+    with Hub(repositories) as running:
+        yield running
+
+
+SHOW = """
+from helpers import course
+model, _ = course.fine_tuned({task!r})
+print(model.training, list(model.config.id2label.values()), model.config.label2id)
+"""
+
+
+@pytest.mark.parametrize("task", PUBLIC)
+def test_a_public_model_has_the_courses_names_in_its_own_order(task, hub, tmp_path):
+    wanted = {"COURSE_PROFILE": "full", "HF_ENDPOINT": hub.address, "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_XET": "1"}
+    done = run_python(SHOW.format(task=task), **wanted)
+    assert done.returncode == 0, done.stderr
+    spelt = {"NEGATIVE": "negative", "POSITIVE": "positive"}
+    spelt |= {f"LABEL_{i}": name for i, name in enumerate(["World", "Sports", "Business", "Sci/Tech"])}
+    names = [spelt.get(name, name) for name in PUBLIC[task]]
+    assert done.stdout.strip() == f"False {names} { {name: i for i, name in enumerate(names)} }"
+
+
+def test_a_public_model_with_other_labels_is_one_sentence(hub, tmp_path, monkeypatch):
+    key = ("models", FINE_TUNED["nli"].hub_id, FINE_TUNED["nli"].revision)
+    files = dict(hub.repositories[key])
+    files["config.json"] = files["config.json"].replace(b"contradiction", b"denial")
+    monkeypatch.setitem(hub.repositories, key, files)
+    wanted = {"COURSE_PROFILE": "full", "HF_ENDPOINT": hub.address, "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_XET": "1"}
+    last = run_python(SHOW.format(task="nli"), **wanted).stderr.strip().splitlines()[-1]
+    assert last.startswith("helpers.errors.CourseError: cross-encoder/nli-MiniLM2-L6-H768 has the labels denial,"), last
