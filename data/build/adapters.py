@@ -1,12 +1,11 @@
 """Make ``data/models/adapters/<task>``: LoRA adapters (Hu et al. 2021) that turn bert-mini into a competent model of one task.
 
-    python data/build/adapters.py sentiment             # three seeds of LoRA and of full fine-tuning, then the folder
+    python data/build/adapters.py sentiment             # three seeds of LoRA, one of full fine-tuning, then the folder
     python data/build/adapters.py topics --seeds 1      # a quick look: one seed; no folder is written
 
 Every run can be killed and started again: it goes on from its last 500 steps, and what is finished is not repeated.
 The adapter of the first seed is the one that is bundled, whatever the others score; the card gives the mean and the spread.
 Trained on public data in ``../shared/benchmarks``, which may not be redistributed; weights and figures may.
-Needs ``peft`` beside the requirements of the course. Not run yet: the adapters themselves are still to be trained.
 """
 
 from __future__ import annotations
@@ -31,6 +30,7 @@ from helpers.sources import DATASETS
 BENCHMARKS = ROOT.parent / "shared" / "benchmarks"
 WORK = Path.home() / ".cache" / "hands-on-bertology" / "adapters"
 TARGETS = ["query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense"]
+KEPT = ("peft_type", "task_type", "r", "lora_alpha", "lora_dropout", "bias", "target_modules", "modules_to_save")
 PEFT_TASKS = {"classes": TaskType.SEQ_CLS, "tags": TaskType.TOKEN_CLS, "answers": TaskType.QUESTION_ANS}
 
 
@@ -54,7 +54,7 @@ class Task:
 TASKS = {
     "sentiment": Task("sentiment", "classes", ("glue-sst2",), "accuracy", 3, 1e-3, 1e-4, 64, text=("sentence",)),
     "topics": Task("topics", "classes", ("ag_news",), "accuracy", 4, 5e-4, 1e-4),
-    "entities": Task("entities", "tags", ("conll2003",), "f1", 5, 1e-3, 2e-4),
+    "entities": Task("entities", "tags", ("conll2003",), "f1", 8, 1e-3, 2e-4, rank=64),
     "nli": Task("nli", "classes", ("sick", "xnli-en"), "accuracy", 6, 7e-4, 1e-4, text=("premise", "hypothesis")),
     "questions": Task("questions", "answers", ("squad", "tydiqa-en"), "f1", 4, 1e-3, 2e-4),
 }
@@ -138,7 +138,8 @@ def export(name: str, runs: dict[str, list[dict]]) -> None:
     target.mkdir(parents=True)
     tensors = load_file(source / "adapter_model.safetensors")
     save_file({k: v.half() for k, v in tensors.items()}, target / "adapter_model.safetensors", {"format": "pt"})
-    config = json.loads((source / "adapter_config.json").read_text())
+    settings = json.loads((source / "adapter_config.json").read_text())
+    config = {key: settings[key] for key in KEPT}  # what an older peft knows, too
     config["base_model_name_or_path"] = (
         "bert-mini"  # helpers.course gives the folder; no path of the machine that made it
     )
@@ -151,7 +152,8 @@ def export(name: str, runs: dict[str, list[dict]]) -> None:
 def summary(runs: list[dict], real: str, metric: str) -> str:
     """Mean and spread over the seeds, in per cent."""
     values = [run["scores"][real][metric] for run in runs]
-    return f"{statistics.mean(values):.1f} ({min(values):.1f} to {max(values):.1f})"
+    spread = f" ({min(values):.1f} to {max(values):.1f})" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.1f}{spread}"
 
 
 def card(name: str, task: Task, runs: dict[str, list[dict]]) -> str:
@@ -175,7 +177,8 @@ def card(name: str, task: Task, runs: dict[str, list[dict]]) -> str:
         "| weights | half precision, safetensors |",
         "| licence | Apache-2.0, as bert-mini |",
         "",
-        f"Mean {metric} of {len(runs['lora'])} seeds on rows that were not trained on (lowest to highest), in per cent:",
+        f"{metric.capitalize()} on rows that were not trained on, in per cent: mean of {len(runs['lora'])} seeds (lowest to highest) with LoRA, "
+        f"{len(runs['full'])} in full:",
         "",
         "| | LoRA | full fine-tuning |",
         "|---|---|---|",
@@ -198,7 +201,8 @@ def main() -> None:
     """One command a task."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task", choices=TASKS)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="of LoRA")
+    parser.add_argument("--full-seeds", type=int, nargs="+", default=[1], help="of full fine-tuning, for comparison")
     parser.add_argument("--how", nargs="+", default=["lora", "full"], choices=["lora", "full"])
     parser.add_argument(
         "--minilm", type=Path, help="train this checkpoint (the original MiniLM) instead, for comparison"
@@ -210,12 +214,9 @@ def main() -> None:
     hf_logging.set_verbosity_error()
     hf_logging.disable_progress_bar()
     course.checkpoint("bert")  # whole, as the manifest says
-    runs = {
-        how: [
-            one_run(arguments.task, how, seed, arguments.minilm and str(arguments.minilm)) for seed in arguments.seeds
-        ]
-        for how in arguments.how
-    }
+    seeds = {"lora": arguments.seeds, "full": arguments.full_seeds}
+    checkpoint = arguments.minilm and str(arguments.minilm)
+    runs = {how: [one_run(arguments.task, how, seed, checkpoint) for seed in seeds[how]] for how in arguments.how}
     if len(arguments.seeds) >= 3 and len(runs) == 2 and not arguments.minilm:
         export(arguments.task, runs)
 

@@ -212,7 +212,8 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1.0, share)
         rows = plan[step]
-        _loss(kind, model, _batch(data, rows, where), [data.targets[i] for i in rows], where).backward()
+        loss = _loss(kind, model, _batch(data, rows, where), [data.targets[i] for i in rows], where)
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -221,7 +222,7 @@ def train(
             tensors = {"trained": [p.detach() for p in trained], "optimizer": optimizer.state_dict()}
             torch.save(values | tensors, state.with_suffix(".tmp"))
             state.with_suffix(".tmp").replace(state)
-            print(f"{state.stem}: step {step + 1} of {steps}, {values['seconds']:.0f} s", flush=True)
+            print(f"{state.stem}: step {step + 1} of {steps}, {values['seconds']:.0f} s, loss {loss:.3f}", flush=True)
     model.eval()
     return seconds + time.perf_counter() - began
 
