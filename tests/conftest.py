@@ -23,6 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    os.environ["COURSE_PROGRESS"] = "0"  # nobody watches a bar here
     for name in ("COURSE_PROFILE", "COURSE_DEVICE", "COURSE_DATASETS"):
         os.environ.pop(name, None)
     os.environ["COURSE_DEVICE"] = "cpu"  # stored outputs are the CPU's, whatever this machine has

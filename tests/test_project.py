@@ -89,6 +89,9 @@ def test_dependencies_between_helpers_point_one_way():
         "tasks",
         "embeddings",
         "viewers",
+        "history",
+        "preflight",
+        "training",
         "parity",
         "exercises",
     ]

@@ -1,0 +1,122 @@
+"""What ``fine_tune`` looks at before it starts: the rows, their labels, and the folder that it is to write to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from helpers.errors import CourseError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import PreTrainedModel
+
+RECORD = "fine_tune.json"  # beside the checkpoints: what is being trained, and how
+IGNORE = -100  # the label that a loss passes over
+
+
+def head_of(model: PreTrainedModel) -> str:
+    """What a model was given to do: SequenceClassification, TokenClassification, QuestionAnswering, ..."""
+    return type(model).__name__.rpartition("For")[2]
+
+
+def check_split(rows: Dataset, name: str, model: PreTrainedModel, least: int) -> None:
+    """Refuse rows that ``model`` cannot be trained on.
+
+    Args:
+        rows: a tokenised split.
+        name: what to call it.
+        model: the one to train; its head says which columns it needs, its configuration how many labels there are.
+        least: the smallest number of rows (a batch, for the training split).
+
+    Raises:
+        CourseError: see ``helpers.training.fine_tune``.
+    """
+    if not len(rows):
+        raise CourseError(f"The {name} split is empty.")
+    if len(rows) < least:
+        raise CourseError(
+            f"The {name} split has {len(rows)} rows, fewer than a batch of {least}: choose a smaller batch_size."
+        )
+    if "input_ids" not in rows.column_names:
+        raise CourseError(f"The {name} split has no column input_ids: tokenise it first, as in dataset.map(...).")
+    if head_of(model) == "QuestionAnswering":
+        missing = {"start_positions", "end_positions"} - set(rows.column_names)
+        if missing:
+            raise CourseError(f"The {name} split has no column {' and no column '.join(sorted(missing))}.")
+        return
+    column = next((c for c in ("labels", "label") if c in rows.column_names), None)
+    if column is None:
+        raise CourseError(f"The {name} split has no column labels (or label); it has {', '.join(rows.column_names)}.")
+    if head_of(model) in ("SequenceClassification", "TokenClassification"):
+        _check_labels(rows, column, name, model)
+
+
+def _check_labels(rows: Dataset, column: str, name: str, model: PreTrainedModel) -> None:
+    count, seen = model.config.num_labels, set()
+    for number, value in enumerate(rows[column], 1):
+        own = value if isinstance(value, list) else [value]
+        wrong = [x for x in own if not isinstance(x, int) or isinstance(x, bool) or not (0 <= x < count or x == IGNORE)]
+        if wrong or (own is not value and value == IGNORE):
+            raise CourseError(
+                f"Row {number} of the {name} split has the label {(wrong or own)[0]!r}, but the model's labels are "
+                f"whole numbers from 0 to {count - 1} ({', '.join(model.config.id2label.values())})."
+            )
+        seen |= set(own) - {IGNORE}
+    if name == "training" and len(seen) < 2:
+        raise CourseError(
+            f"Every row of the training split has the label {min(seen, default='none')}: a model cannot learn a difference "
+            "from one class only."
+        )
+
+
+def record_of(model: PreTrainedModel, train: Dataset, **settings: object) -> dict:
+    """What makes a run the same run: the kind of model, the rows, the settings."""
+    config = model.config
+    size = [getattr(config, name, None) for name in ("num_hidden_layers", "hidden_size", "vocab_size")]
+    labels = [config.id2label[i] for i in sorted(config.id2label)] if head_of(model) != "QuestionAnswering" else []
+    tokens = sum(len(ids) for ids in train["input_ids"])
+    return {
+        "model": {"class": type(model).__name__, "size": size, "labels": labels},
+        "settings": {"rows": len(train), "tokens": tokens, **settings},
+    }
+
+
+def last_checkpoint(folder: Path, record: dict) -> Path | None:
+    """The last whole checkpoint of the same run in ``folder``, or ``None``. One that was cut off while it was written is passed over.
+
+    Raises:
+        CourseError: the folder holds checkpoints of another model, or of the same with other settings or rows.
+    """
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: -int(path.name.rpartition("-")[2]))
+    if not found:
+        return None
+    try:
+        held = json.loads((folder / RECORD).read_text(encoding="utf8"))
+    except (OSError, ValueError):
+        held = {}
+    advice = "choose another folder, or delete this one"
+    if held.get("model") != record["model"]:
+        raise CourseError(f"{folder} holds checkpoints of another model ({_said(held.get('model'))}): {advice}.")
+    other = [
+        f"{k} {held['settings'].get(k)}, not {v}" for k, v in record["settings"].items() if held["settings"].get(k) != v
+    ]
+    if other:
+        raise CourseError(f"{folder} holds checkpoints of another run ({'; '.join(other)}): {advice}.")
+    return next((path for path in found if _whole(path)), None)
+
+
+def _said(model: dict | None) -> str:
+    return (
+        f"{model['class']} with the labels {', '.join(model['labels']) or 'none'}" if model else "not made by fine_tune"
+    )
+
+
+def _whole(checkpoint: Path) -> bool:
+    """``Trainer`` writes trainer_state.json last."""
+    try:
+        json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf8"))
+    except (OSError, ValueError):
+        return False
+    return (checkpoint / "model.safetensors").is_file()
