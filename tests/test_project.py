@@ -7,7 +7,7 @@ import tomllib
 import pytest
 
 from helpers.bundle import ROOT
-from tests.bench.__main__ import NOTEBOOKS, table
+from tests.bench.chapters import NOTEBOOKS, table
 
 README = (ROOT / "README.md").read_text(encoding="utf8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf8"))["project"]

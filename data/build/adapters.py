@@ -3,7 +3,7 @@
     python data/build/adapters.py sentiment             # three seeds of LoRA, one of full fine-tuning, then the folder
     python data/build/adapters.py topics --seeds 1      # a quick look: one seed; no folder is written
 
-Every run can be killed and started again: it goes on from its last 500 steps, and what is finished is not repeated.
+Every run can be killed and started again: it goes on from where it was at most four minutes before, and what is finished is not repeated.
 The adapter of the first seed is the one that is bundled, whatever the others score; the card gives the mean and the spread.
 Trained on public data in ``../shared/benchmarks``, which may not be redistributed; weights and figures may.
 """

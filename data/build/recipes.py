@@ -65,6 +65,7 @@ MODELS = {
 }
 NO_DROPOUT = {"attn_implementation": "eager", "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 WINDOW, STRIDE = 320, 96
+SAVE_EVERY = 240  # seconds: what a killed run loses at most
 
 
 @dataclass
@@ -206,7 +207,7 @@ def train(
         with torch.no_grad():
             for parameter, value in zip(trained, held["trained"], strict=True):
                 parameter.copy_(value)
-    began = time.perf_counter()
+    began = saved = time.perf_counter()
     for step in range(done, steps):
         share = min((step + 1) / max(1.0, 0.1 * steps), (steps - step) / (0.9 * steps))
         for group in optimizer.param_groups:
@@ -217,7 +218,8 @@ def train(
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        if state and ((step + 1) % 500 == 0 or step + 1 == steps):
+        if state and (time.perf_counter() - saved > SAVE_EVERY or step + 1 == steps):
+            saved = time.perf_counter()
             values = {"step": step + 1, "seconds": seconds + time.perf_counter() - began}
             tensors = {"trained": [p.detach() for p in trained], "optimizer": optimizer.state_dict()}
             torch.save(values | tensors, state.with_suffix(".tmp"))
