@@ -109,8 +109,7 @@ def fine_tuned(task: str, **settings: object) -> tuple[PreTrainedModel, PreTrain
     import transformers
 
     source = _named(FINE_TUNED, task, "fine-tuned model")
-    column = next((c for c in DATASETS[source.dataset].columns.values() if c.names), None)
-    names = column.names if column else ()
+    names = DATASETS[source.dataset].names
     auto = getattr(transformers, HEADS[source.kind])
     if profile() == "mini":
         from peft import PeftModel

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers.errors import CourseError
+from helpers.tasks import IGNORE
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedModel
 
 RECORD = "fine_tune.json"  # beside the checkpoints: what is being trained, and how
-IGNORE = -100  # the label that a loss passes over
 
 
 def head_of(model: PreTrainedModel) -> str:

@@ -62,6 +62,11 @@ class DataSource:
     min_words: int = 1
     split_off: bool = False
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The label (or tag) names, in the order of their ids; none for questions and the corpus."""
+        return next((column.names for column in self.columns.values() if column.names), ())
+
 
 CHECKPOINTS = {
     "bert": Checkpoint("models/bert-mini", "google-bert/bert-base-uncased", "86b5e0934494bd15c9632b12f734a8a67f723594"),

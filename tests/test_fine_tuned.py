@@ -13,6 +13,7 @@ from helpers.errors import CourseError
 from helpers.sources import DATASETS, FINE_TUNED
 from tests.hub import Hub
 from tests.test_course import run_python
+from tests.test_hub import full
 
 ADAPTERS = bundle.DATA / "models" / "adapters"
 bundled = pytest.mark.skipif(
@@ -70,7 +71,7 @@ def test_adapters_are_small_safe_and_described():
 @bundled
 def test_names_are_those_of_the_data_and_the_model_is_ready(models):
     for task, (model, _) in models.items():
-        names = next((c.names for c in DATASETS[FINE_TUNED[task].dataset].columns.values() if c.names), None)
+        names = DATASETS[FINE_TUNED[task].dataset].names
         if names:
             assert model.config.id2label == dict(enumerate(names))
             assert model.config.label2id == {name: i for i, name in enumerate(names)}
@@ -192,13 +193,11 @@ print(model.training, list(model.config.id2label.values()), model.config.label2i
 
 @pytest.mark.parametrize("task", PUBLIC)
 def test_a_public_model_has_the_courses_names_in_its_own_order(task, hub, tmp_path):
-    wanted = {"COURSE_PROFILE": "full", "HF_ENDPOINT": hub.address, "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_XET": "1"}
-    done = run_python(SHOW.format(task=task), **wanted)
-    assert done.returncode == 0, done.stderr
+    said = full(SHOW.format(task=task), hub, tmp_path)
     spelt = {"NEGATIVE": "negative", "POSITIVE": "positive"}
     spelt |= {f"LABEL_{i}": name for i, name in enumerate(["World", "Sports", "Business", "Sci/Tech"])}
     names = [spelt.get(name, name) for name in PUBLIC[task]]
-    assert done.stdout.strip() == f"False {names} { {name: i for i, name in enumerate(names)} }"
+    assert said.strip() == f"False {names} { {name: i for i, name in enumerate(names)} }"
 
 
 def test_a_public_model_with_other_labels_is_one_sentence(hub, tmp_path, monkeypatch):

@@ -98,7 +98,7 @@ def one_run(name: str, how: str, seed: int, checkpoint: str | None = None) -> di
     WORK.mkdir(parents=True, exist_ok=True)
     train_frame, held_out = frames(task)
     source = DATASETS[task.source]
-    tokenizer, names = recipes.tokenizer(), recipes.names_of(source)
+    tokenizer, names = recipes.tokenizer(), source.names
     torch.manual_seed(seed)  # the new head
     model = recipes.load(task.kind, names, checkpoint)
     rate = task.full_rate
@@ -167,7 +167,7 @@ def card(name: str, task: Task, runs: dict[str, list[dict]]) -> str:
         "",
         "| | |",
         "|---|---|",
-        f"| task | {task.kind}: {', '.join(recipes.names_of(DATASETS[task.source])) or 'first and last token of the answer'} |",
+        f"| task | {task.kind}: {', '.join(DATASETS[task.source].names) or 'first and last token of the answer'} |",
         f"| data | {', '.join(task.train)}: {first['rows']:,} rows of the public training splits (`nli`: a third of the premises of xnli-en kept out) |",
         "| script | `data/build/adapters.py` |",
         f"| settings | rank {task.rank} on every linear layer of the encoder, {task.epochs} epochs, batches of {task.size}, AdamW, peak rate {task.rate:g}, 10 % warm-up, linear decay, no dropout |",

@@ -99,11 +99,6 @@ def rows_of(frame: pd.DataFrame, source: DataSource, text: tuple[str, ...]) -> d
     return {name: frame[column].tolist() for name, column in columns.items()} | {"label": frame.label.tolist()}
 
 
-def names_of(source: DataSource) -> tuple[str, ...]:
-    """The label names of a source, in the order of their ids; none for questions."""
-    return next((column.names for column in source.columns.values() if column.names), ())
-
-
 def split_by_premise(frame: pd.DataFrame, share: float) -> tuple[pd.DataFrame, pd.DataFrame]:
     """For a set with one split only: the rows of a share of its premises, and the others; seed 20."""
     premises = sorted(set(frame.premise))

@@ -34,7 +34,7 @@ def run(name: str, seed: int) -> dict[str, float]:
     source = DATASETS[name]
     splits = read_folder(DATA / source.folder, source)
     train, test = (half(name, {c: list(splits[s][c]) for c in source.columns}) for s in ("train", "validation"))
-    names = recipes.names_of(source)
+    names = source.names
     kind = "classes" if name == "nli" else "answers"
     torch.manual_seed(seed)
     tokenizer, model = recipes.tokenizer(), recipes.load(kind, names)

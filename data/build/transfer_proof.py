@@ -118,7 +118,7 @@ def prove(name: str, seeds: int) -> bool:
     """Run all seeds for one data set, print its table, and say whether the bundled data holds its promise."""
     task = TASKS[name]
     source = DATASETS[task.source]
-    names = recipes.names_of(source)
+    names = source.names
     bundled = read_folder(DATA / source.folder, source)["train"].to_pandas()
     pool, test_frame = real_frames(task)
     test, own = (recipes.rows_of(frame, source, task.text) for frame in (test_frame, bundled))
