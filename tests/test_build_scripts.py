@@ -1,5 +1,6 @@
 """The scripts in data/build: what they do to text, and that they say so where the real data is absent."""
 
+import itertools
 import sys
 
 import numpy as np
@@ -74,3 +75,49 @@ def test_evening_out_the_last_layer_changes_its_length_and_no_prediction():
     assert torch.allclose(before, after, atol=1e-5)
     lengths = [layer.norm(dim=-1).mean().item() for layer in hidden[1:]]
     assert 0.7 < lengths[-1] / lengths[-2] < 1.4
+
+
+def test_half_way_back_is_the_mean_of_the_encoders_and_leaves_the_head(monkeypatch, tmp_path):
+    import bert_mini_keep
+    from transformers import BertConfig, BertForMaskedLM, BertModel
+
+    size = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    config = BertConfig(vocab_size=50, **size)
+    start, model = BertModel(config, add_pooling_layer=False), BertForMaskedLM(config)
+    start.save_pretrained(tmp_path)
+    monkeypatch.setattr(bert_mini_keep, "starting_weights", lambda: tmp_path)
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    bert_mini_keep.half_way(model)
+    then = dict(start.named_parameters())
+    for name, parameter in model.named_parameters():
+        if name.startswith("bert."):
+            assert torch.allclose(parameter, (before[name] + then[name.removeprefix("bert.")]) / 2, atol=1e-6)
+        else:
+            assert torch.equal(parameter, before[name])
+
+
+def test_batches_of_the_last_stretch_differ_from_the_clean_text_at_places_to_predict_only():
+    import bert_mini_keep
+
+    stream = np.arange(2000, 12_000, dtype=np.uint16)
+    stream[::12] = bert_mini.FULL_STOP
+    ends = np.flatnonzero(stream == bert_mini.FULL_STOP)
+    short = np.arange(len(ends) - 1)
+    for step in (0, 1):  # sentences, windows
+        clean, corrupted, places = bert_mini_keep.batch_of(stream, ends, short, step)
+        changed = torch.nonzero(clean.flatten() != corrupted.flatten()).squeeze(1)
+        assert 0 < len(changed) < len(places)
+        assert set(changed.tolist()) < set(places.tolist())
+        again = bert_mini_keep.batch_of(stream, ends, short, step)
+        assert all(torch.equal(one, two) for one, two in zip((clean, corrupted, places), again, strict=True))
+
+
+def test_the_rate_of_the_last_stretch_warms_up_has_no_jump_and_ends_at_zero():
+    import bert_mini_keep
+
+    rates = [bert_mini_keep.rate_at(step) for step in range(bert_mini_keep.STEPS)]
+    peak = max(rates)
+    assert 0 < rates[0] < 0.05 * peak
+    assert 0.9 * bert_mini_keep.RATE < peak <= bert_mini_keep.RATE
+    assert rates[-1] < 0.01 * peak
+    assert max(abs(a - b) for a, b in itertools.pairwise(rates)) < 0.04 * peak

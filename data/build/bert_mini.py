@@ -6,6 +6,7 @@ layer and a new head by masked language modelling on Wikipedia. Each command is 
     python data/build/bert_mini.py prepare             # articles -> one stream of word pieces, held-out articles aside
     python data/build/bert_mini.py train --minutes 90  # constant rate; continues where the last run stopped
     python data/build/bert_mini.py anneal --tokens 6e6 # rate down to zero from there; the constant-rate run is kept
+    python data/build/bert_mini_keep.py                # half-way back, and on: a good start for other tasks again
     python data/build/bert_mini_export.py              # fp16 safetensors, tokenizer, card, loss curve
 
 Word embeddings are the output matrix too (Press & Wolf 2017), so they are trained as well, but slowly: they carry what

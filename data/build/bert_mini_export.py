@@ -1,7 +1,7 @@
-"""Write ``data/models/bert-mini`` from a checkpoint of ``bert_mini.py``: weights, tokenizer, measurements, card, loss curve.
+"""Write ``data/models/bert-mini`` from a checkpoint of its training: weights, tokenizer, measurements, card, loss curve.
 
-    python data/build/bert_mini_export.py              # from the annealed run
-    python data/build/bert_mini_export.py --run constant
+    python data/build/bert_mini_export.py              # from the end of the training, bert_mini_keep.py
+    python data/build/bert_mini_export.py --run anneal # from before that
 
 The masked accuracy in the card is measured here, on every window of the held-out articles, with the weights as stored (fp16).
 """
@@ -15,6 +15,7 @@ import math
 import shutil
 from pathlib import Path
 
+import bert_mini_keep
 import matplotlib
 import numpy as np
 import torch
@@ -71,6 +72,8 @@ def save(work: Path, run: str, target: Path) -> dict:
     held = torch.load(work / f"{run}.pt", map_location="cpu", weights_only=True)
     model = build_model(work)
     model.load_state_dict(held["model"])
+    held["state"].setdefault("kept", 0)
+    held["state"].setdefault("anneal_from", held["state"]["step"])
     articles = np.load(work / "held_out.npz")
     held["state"]["last_layer_times"] = even_out(
         model, torch.cat([windows(articles[n], LENGTH)[:1] for n in articles.files])
@@ -142,9 +145,10 @@ parameters, and the 30,522 word pieces of `bert-base-uncased`, so that its token
 | what was done to it | all layers and a new head trained by masked language modelling (15 % of the places; 80 % [MASK], 10 % another word piece, 10 % kept) |
 | on what | English Wikipedia of 2015 (CC BY-SA 3.0), {articles} articles; no text of it is in this repository |
 | how long | {tokens:,} word pieces in {steps:,} steps, {hours:.1f} hours of computing on {machine} |
-| settings | AdamW, peak rate {rate:g} (a tenth of it for the word embeddings; matrices by Muon at 1e-3 for the first 5.7 M word pieces), rate to zero over the last {annealed:,} word pieces, {batch:,} word pieces a step, windows of 128 tokens and, every third step, whole sentences of up to 24 (every fourth and 40 for the first 11.5 M); no dropout; bf16 arithmetic; seed {seed} |
+| settings | AdamW, peak rate {rate:g} (a tenth of it for the word embeddings; matrices by Muon at 1e-3 for the first 5.7 M word pieces), rate to zero over {annealed:,} word pieces, {batch:,} word pieces a step, windows of 128 tokens and, every third step, whole sentences of up to 24 (every fourth and 40 for the first 11.5 M); no dropout; bf16 arithmetic; seed {seed} |
+| then | half-way back in weight space to the starting weights (Wortsman et al. 2022), and {kept:,} more word pieces at a peak rate of {keep_rate:g} while a linear map of layers 2, 4 and 6 had to give MiniLM's hidden states (Jiao et al. 2020): masked-LM training alone had cost much of what fine-tuning starts from |
 | afterwards | the last layer norm times {times} and the head's first matrix divided by it: the same predictions, but token vectors as long as those of the other layers, so that new heads learn |
-| script | `data/build/bert_mini.py` and `data/build/bert_mini_export.py` |
+| scripts | `data/build/bert_mini.py`, `bert_mini_keep.py` and `bert_mini_export.py` |
 | licence of the weights | Apache-2.0, as the weights it started from |
 
 ## What it can do
@@ -185,7 +189,9 @@ def card(target: Path, model: BertForMaskedLM, state: dict, machine: str, measur
         hours=state["seconds"] / 3600,
         machine=machine,
         rate=RATE,
-        annealed=(state["step"] - state.get("anneal_from", state["step"])) * BATCH_TOKENS,
+        annealed=(state["step"] - state["kept"] - state["anneal_from"]) * BATCH_TOKENS,
+        kept=state["kept"] * BATCH_TOKENS,
+        keep_rate=bert_mini_keep.RATE,
         batch=BATCH_TOKENS,
         times=state["last_layer_times"],
         seed=SEED,
@@ -200,7 +206,7 @@ def main() -> None:
     """Export, measure, describe; the old folder is replaced only when everything has worked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=WORK)
-    parser.add_argument("--run", choices=["anneal", "constant"], default="anneal")
+    parser.add_argument("--run", choices=["keep", "anneal", "constant"], default="keep")
     parser.add_argument("--limit", type=int, help="held-out windows to measure on; all unless told")
     parser.add_argument("--machine", default="two cores of a server processor with bf16 instructions (AMD EPYC)")
     arguments = parser.parse_args()
