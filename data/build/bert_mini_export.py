@@ -146,8 +146,7 @@ parameters, and the 30,522 word pieces of `bert-base-uncased`, so that its token
 | on what | English Wikipedia of 2015 (CC BY-SA 3.0), {articles} articles; no text of it is in this repository |
 | how long | {tokens:,} word pieces in {steps:,} steps, {hours:.1f} hours of computing on {machine} |
 | settings | AdamW, peak rate {rate:g} (a tenth of it for the word embeddings; matrices by Muon at 1e-3 for the first 5.7 M word pieces), rate to zero over {annealed:,} word pieces, {batch:,} word pieces a step, windows of 128 tokens and, every third step, whole sentences of up to 24 (every fourth and 40 for the first 11.5 M); no dropout; bf16 arithmetic; seed {seed} |
-| then | half-way back in weight space to the starting weights (Wortsman et al. 2022), and {kept:,} more word pieces at a peak rate of {keep_rate:g} while a linear map of layers 2, 4 and 6 had to give MiniLM's hidden states (Jiao et al. 2020): masked-LM training alone had cost much of what fine-tuning starts from |
-| afterwards | the last layer norm times {times} and the head's first matrix divided by it: the same predictions, but token vectors as long as those of the other layers, so that new heads learn |
+{then}| afterwards | the last layer norm times {times} and the head's first matrix divided by it: the same predictions, but token vectors as long as those of the other layers, so that new heads learn |
 | scripts | `data/build/bert_mini.py`, `bert_mini_keep.py` and `bert_mini_export.py` |
 | licence of the weights | Apache-2.0, as the weights it started from |
 
@@ -175,6 +174,13 @@ Measured by `data/build/bert_mini_export.py` with the weights as stored here:
 """
 
 
+THEN = (
+    "| then | half-way back in weight space to the starting weights (Wortsman et al. 2022), and {kept:,} more word pieces at a peak rate of "
+    "{rate:g} while a linear map of layers 2, 4 and 6 had to give MiniLM's hidden states (Jiao et al. 2020): masked-LM training alone had "
+    "cost much of what fine-tuning starts from |\n"
+)
+
+
 def card(target: Path, model: BertForMaskedLM, state: dict, machine: str, measured: dict) -> None:
     """``README.md``: origin, data, settings, measurements, limits."""
     config = model.config
@@ -190,8 +196,7 @@ def card(target: Path, model: BertForMaskedLM, state: dict, machine: str, measur
         machine=machine,
         rate=RATE,
         annealed=(state["step"] - state["kept"] - state["anneal_from"]) * BATCH_TOKENS,
-        kept=state["kept"] * BATCH_TOKENS,
-        keep_rate=bert_mini_keep.RATE,
+        then=THEN.format(kept=state["kept"] * BATCH_TOKENS, rate=bert_mini_keep.RATE) if state["kept"] else "",
         batch=BATCH_TOKENS,
         times=state["last_layer_times"],
         seed=SEED,
