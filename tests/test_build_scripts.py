@@ -121,3 +121,19 @@ def test_the_rate_of_the_last_stretch_warms_up_has_no_jump_and_ends_at_zero():
     assert 0.9 * bert_mini_keep.RATE < peak <= bert_mini_keep.RATE
     assert rates[-1] < 0.01 * peak
     assert max(abs(a - b) for a, b in itertools.pairwise(rates)) < 0.04 * peak
+
+
+def test_the_last_step_averages_two_checkpoints_and_keeps_the_curve(monkeypatch, tmp_path):
+    import bert_mini_keep
+
+    history = [{"tokens": 7, "train_loss": 1.0, "rate": 0.0, "held_out_loss": 2.0, "masked_accuracy": 0.1}]
+    for name, value in (("anneal", 1.0), ("keep", 0.0)):
+        state = {"kept": 3, "history": list(history)}
+        torch.save({"model": {"weight": torch.full((2, 2), value)}, "state": state}, tmp_path / f"{name}.pt")
+    monkeypatch.setattr(bert_mini_keep, "build_model", lambda work: torch.nn.Linear(2, 2, bias=False))
+    monkeypatch.setattr(bert_mini_keep, "masked_accuracy", lambda model, work, limit: (0.5, 1.5, 9))
+    bert_mini_keep.average(tmp_path)
+    final = torch.load(tmp_path / "final.pt", weights_only=True)
+    assert torch.allclose(final["model"]["weight"], torch.full((2, 2), bert_mini_keep.OLD_SHARE))
+    assert final["state"]["history"] == [*history, history[0] | {"held_out_loss": 1.5, "masked_accuracy": 0.5}]
+    assert final["state"]["old_share"] == bert_mini_keep.OLD_SHARE

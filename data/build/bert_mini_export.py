@@ -178,12 +178,18 @@ THEN = (
     "| then | half-way back in weight space to the starting weights (Wortsman et al. 2022), and {kept:,} more word pieces at a peak rate of "
     "{rate:g} while a linear map of layers 2, 4 and 6 had to give MiniLM's hidden states (Jiao et al. 2020): masked-LM training alone had "
     "cost much of what fine-tuning starts from |\n"
+    "{last}"
 )
+LAST = "| last | the average of these weights ({new:.0%}) and those before the half-way point ({old:.0%}) |\n"
 
 
 def card(target: Path, model: BertForMaskedLM, state: dict, machine: str, measured: dict) -> None:
     """``README.md``: origin, data, settings, measurements, limits."""
-    config = model.config
+    config, then = model.config, ""
+    if state["kept"]:
+        old = state.get("old_share")
+        last = LAST.format(new=1 - old, old=old) if old else ""
+        then = THEN.format(kept=state["kept"] * BATCH_TOKENS, rate=bert_mini_keep.RATE, last=last)
     text = CARD.format(
         layers=config.num_hidden_layers,
         heads=config.num_attention_heads,
@@ -196,7 +202,7 @@ def card(target: Path, model: BertForMaskedLM, state: dict, machine: str, measur
         machine=machine,
         rate=RATE,
         annealed=(state["step"] - state["kept"] - state["anneal_from"]) * BATCH_TOKENS,
-        then=THEN.format(kept=state["kept"] * BATCH_TOKENS, rate=bert_mini_keep.RATE) if state["kept"] else "",
+        then=then,
         batch=BATCH_TOKENS,
         times=state["last_layer_times"],
         seed=SEED,
@@ -211,7 +217,7 @@ def main() -> None:
     """Export, measure, describe; the old folder is replaced only when everything has worked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=WORK)
-    parser.add_argument("--run", choices=["keep", "anneal", "constant"], default="keep")
+    parser.add_argument("--run", choices=["final", "keep", "anneal", "constant"], default="final")
     parser.add_argument("--limit", type=int, help="held-out windows to measure on; all unless told")
     parser.add_argument("--machine", default="two cores of a server processor with bf16 instructions (AMD EPYC)")
     arguments = parser.parse_args()

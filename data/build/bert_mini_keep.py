@@ -4,14 +4,15 @@
 
 Trained by ``bert_mini.py`` alone, bert-mini was a better language model and a worse start for other tasks: 8,000 phrases of
 SST-2, one epoch, gave 84.5 % on 8,000 others, where MiniLM gives 88.1 % (``bert_mini_keep.py --transfer FOLDER`` measures it).
-The remedy has two halves:
+The remedy has three parts:
 
 * half-way back in weight space to the starting weights (Wortsman et al. 2022, arXiv:2109.01903): 87.0 %, but masked accuracy
   falls from 0.46 to 0.38;
 * masked language modelling from there, while a linear map of layers 2, 4 and 6 must still give the hidden states that MiniLM
-  has for the uncorrupted text (Jiao et al. 2020, arXiv:1909.10351); the rate falls to zero.
+  has for the uncorrupted text (Jiao et al. 2020, arXiv:1909.10351); the rate falls to zero. 86.9 %, masked accuracy 0.443;
+* the average of these weights with those before the first part, which are better at masked language modelling: AVERAGED.
 
-Half-way through, the schedule was made longer and the second loss lighter, because masked accuracy would have ended below 0.45.
+Half-way through the second part, the schedule was made longer and the second loss lighter, because masked accuracy would have ended below 0.45.
 """
 
 from __future__ import annotations
@@ -48,6 +49,9 @@ RATE, WARM_UP, SEED = 4e-4, 30, 99_000_003
 STEPS, BEND, AIM = 700, 240, 403  # the rate fell towards 0 at step 403; at 240 the end was moved to 700
 HALF_WAY, LAYERS = 0.5, (2, 4, 6)
 POINT_EVERY = 60  # steps
+OLD_SHARE = (
+    0.35  # of the weights before, in the average; their language modelling comes back sooner than the loss of transfer
+)
 
 
 def rate_at(step: int) -> float:
@@ -167,6 +171,20 @@ def run(work: Path) -> None:
             os.replace(saved.with_suffix(".tmp"), saved)
 
 
+def average(work: Path) -> None:
+    """``final.pt``: the weights of ``keep.pt`` averaged with those of ``anneal.pt``, and a last point for the curve."""
+    kept, before = (
+        torch.load(work / f"{name}.pt", map_location="cpu", weights_only=True) for name in ("keep", "anneal")
+    )
+    state, model = kept["state"] | {"old_share": OLD_SHARE}, build_model(work)
+    model.load_state_dict({name: value.lerp(before["model"][name], OLD_SHARE) for name, value in kept["model"].items()})
+    accuracy, loss, _ = masked_accuracy(model, work, limit=256)
+    state["history"].append(state["history"][-1] | {"held_out_loss": loss, "masked_accuracy": accuracy})
+    torch.save({"model": model.state_dict(), "state": state}, work / "final.tmp")
+    os.replace(work / "final.tmp", work / "final.pt")
+    print(f"averaged: {accuracy:.3f} held out", flush=True)
+
+
 def transfer(folder: Path, rows: int = 8000) -> None:
     """How good a start a checkpoint is: one epoch on phrases of SST-2 (6 words or more), accuracy on as many others."""
     import pandas as pd
@@ -202,4 +220,8 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     hf_logging.set_verbosity_error()
     hf_logging.disable_progress_bar()
-    transfer(arguments.transfer) if arguments.transfer else run(arguments.work)
+    if arguments.transfer:
+        transfer(arguments.transfer)
+    else:
+        run(arguments.work)
+        average(arguments.work)
