@@ -52,7 +52,9 @@ class Task:
 
 
 TASKS = {
-    "sentiment": Task("sentiment", "classes", ("glue-sst2",), "accuracy", 3, 1e-3, 1e-4, 64, text=("sentence",)),
+    "sentiment": Task(
+        "sentiment", "classes", ("glue-sst2", "imdb"), "accuracy", 3, 1e-3, 1e-4, 64, text=("sentence",), longest=128
+    ),
     "topics": Task("topics", "classes", ("ag_news",), "accuracy", 4, 5e-4, 1e-4),
     "entities": Task("entities", "tags", ("conll2003",), "f1", 8, 1e-3, 2e-4, rank=64),
     "nli": Task("nli", "classes", ("sick", "xnli-en"), "accuracy", 6, 7e-4, 1e-4, text=("premise", "hypothesis")),
@@ -63,12 +65,16 @@ XNLI_KEPT_OUT = 1 / 3  # of its premises, for the report
 
 def frames(task: Task) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
     """All training rows, and the sets to score on: the real validation splits, and xnli-en's premises kept out."""
+
+    def read(name: str, split: str) -> pd.DataFrame:
+        frame = pd.read_parquet(BENCHMARKS / name / f"{split}.parquet")
+        return frame.rename(columns={"text": task.text[0]})  # imdb has "text" where glue-sst2 has "sentence"
+
     train, held_out = [], {}
     for name in task.train:
-        frame = pd.read_parquet(BENCHMARKS / name / "train.parquet")
-        path = BENCHMARKS / name / "validation.parquet"
-        if path.exists():
-            held_out[name] = pd.read_parquet(path)
+        frame = read(name, "train")
+        if (BENCHMARKS / name / "validation.parquet").exists():
+            held_out[name] = read(name, "validation")
         else:
             held_out[name], frame = recipes.split_by_premise(frame, XNLI_KEPT_OUT)
         train.append(frame)
