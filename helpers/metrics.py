@@ -22,6 +22,20 @@ def accuracy(predictions: Sequence[int], labels: Sequence[int]) -> float:
     return float(accuracy_score(labels, predictions))
 
 
+def wilson(hits: int, places: int, z: float = 1.96) -> tuple[float, float]:
+    """The interval of a share, 95 % for ``z`` = 1.96 (Wilson 1927): unlike share ± error it stays within 0 and 1.
+
+    Raises:
+        CourseError: no places, or more hits than places.
+    """
+    if not 0 <= hits <= places or places < 1:
+        raise CourseError(f"{hits} of {places} is no share: an interval needs at least one place, and no more hits.")
+    share, n = hits / places, places
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
 def macro_f1(predictions: Sequence[int], labels: Sequence[int]) -> float:
     """Mean over the classes of the harmonic mean of precision and recall: each class counts the same.
 
