@@ -25,30 +25,35 @@ def dataset(name):
     return type(splits)({split: rows.shuffle(seed=1).select(range(n)) for (split, rows), n in zip(splits.items(), (128, 16))})
 course.dataset = dataset
 """
-SLOWER = """
+COUNTED = """
 import time
 from helpers.training import _InOrder
-step = _InOrder.training_step
-def slow(self, *arguments, **more):
-    time.sleep(0.3)  # so that the signal comes between two checkpoints
+step, counted = _InOrder.training_step, []
+def training_step(self, *arguments, **more):
+    counted.append(time.sleep(pause))
     return step(self, *arguments, **more)
-_InOrder.training_step = slow
+_InOrder.training_step = training_step
 """
 REPORT = """
+kept = sorted(p.name for p in (project / "checkpoints").glob("checkpoint-*"))
 print("REPORT " + json.dumps({
-    "evaluations": history.evaluations, "best": history.best, "logits": here.tolist(), "fresh": fresh["logits"], "seconds": history.seconds,
-    "test": logits["test"].tolist(), "temperature": temperature, "labels": fresh["labels"], "csv": sorted(p.name for p in project.glob("*.csv")),
-    "kept": sorted(p.name for p in (project / "checkpoints").glob("checkpoint-*"))}))
+    "evaluations": history.evaluations, "best": history.best, "steps": len(counted), "test": logits["test"].tolist(),
+    "temperature": temperature, "kept": kept, "csv": sorted(p.name for p in project.glob("*.csv"))}))
+"""
+FRESH = """
+print("FRESH " + json.dumps({"here": here.tolist(), "there": fresh["logits"], "labels": fresh["labels"]}))
 """
 
 
-def program(folder) -> str:
-    """The project's cells, as one script that works in ``folder``."""
+def program(folder, pause: float = 0.0, fresh: bool = False) -> str:
+    """The project's cells, as one script that works in ``folder``; the last one, which starts a process of its own, if ``fresh``."""
     (path,) = (ROOT / "notebooks").glob("06_*.ipynb")
     cells = [c.source for c in nbformat.read(path, as_version=4).cells if "project" in c.metadata.get("tags", [])]
-    source = "\n\n".join(cells)
+    source = "\n\n".join(cells[:-1])
     assert source.count(FOLDER) == 1, "the cell that makes the folder has changed: adapt FOLDER"
-    return FEWER + source.replace(FOLDER, f"workshop = types.SimpleNamespace(name={str(folder)!r})") + REPORT
+    assert "subprocess.run(" in cells[-1] and "subprocess.run(" not in source
+    source = source.replace(FOLDER, f"workshop = types.SimpleNamespace(name={str(folder)!r})")
+    return "\n".join([FEWER, f"pause = {pause}", COUNTED, source, REPORT, *([cells[-1], FRESH] if fresh else [])])
 
 
 def start(code, folder) -> subprocess.Popen:
@@ -61,19 +66,20 @@ def start(code, folder) -> subprocess.Popen:
     )
 
 
-def report(process: subprocess.Popen) -> dict:
+def reports(process: subprocess.Popen) -> dict:
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err[-2000:]
-    return json.loads(out.rpartition("REPORT ")[2])
+    lines = [line.partition(" ") for line in out.splitlines()]
+    return {name: json.loads(rest) for name, _, rest in lines if name in ("REPORT", "FRESH")}
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """The report of a run without an accident, of one that was killed and run again, and the steps saved when it was killed."""
+    """Reports of a run without an accident and of one killed and run again, the steps saved by then, and what a fresh process said."""
     base = tmp_path_factory.mktemp("project")
-    whole = report(start(program(base / "whole"), base / "whole"))
+    whole = reports(start(program(base / "whole"), base / "whole"))
     folder = base / "killed"
-    victim = start(SLOWER + program(folder), folder)
+    victim = start(program(folder, pause=0.3), folder)  # slowly, so that the signal comes between two checkpoints
     deadline = time.monotonic() + 240
     while len(list((folder / "checkpoints").glob("checkpoint-*/trainer_state.json"))) < 2:
         assert victim.poll() is None, f"it ended before it could be killed: {victim.communicate()[1][-2000:]}"
@@ -82,19 +88,21 @@ def runs(tmp_path_factory):
     victim.kill()  # SIGKILL where there are signals: nothing can catch it
     victim.communicate()
     saved = sorted(int(path.name.split("-")[1]) for path in (folder / "checkpoints").glob("checkpoint-*"))
-    again = report(start(program(folder), folder))
-    return whole, again, saved
+    again = reports(start(program(folder, fresh=True), folder))
+    return whole["REPORT"], again["REPORT"], saved, again["FRESH"]
 
 
-def test_it_was_killed_in_the_middle(runs):
-    whole, _, saved = runs
+def test_it_was_killed_in_the_middle_and_went_on_from_there(runs):
+    whole, again, saved, _ = runs
     steps = [row["step"] for row in whole["evaluations"]]
     assert len(steps) >= 4
     assert steps[0] < max(saved) < steps[-1]
+    assert whole["steps"] == steps[-1]
+    assert again["steps"] == steps[-1] - max(saved)
 
 
 def test_it_ends_with_the_same_metrics(runs):
-    whole, again, _ = runs
+    whole, again, *_ = runs
     assert len(again["evaluations"]) == len(whole["evaluations"])
     for one, other in zip(again["evaluations"], whole["evaluations"]):
         assert one == pytest.approx(other, abs=1e-4)
@@ -112,7 +120,7 @@ def test_it_keeps_checkpoints_and_files(runs):
 
 
 def test_a_fresh_process_gives_equal_logits(runs):
-    for run in runs[:2]:
-        assert run["fresh"] == run["logits"]
-        assert set(run["labels"]) <= {"negative", "positive"}
-        assert len(run["labels"]) == len(run["logits"]) == 8
+    fresh = runs[3]
+    assert fresh["there"] == fresh["here"]
+    assert len(fresh["here"]) == len(fresh["labels"]) == 8
+    assert set(fresh["labels"]) <= {"negative", "positive"}
