@@ -48,6 +48,30 @@ def macro_f1(predictions: Sequence[int], labels: Sequence[int]) -> float:
     return float(f1_score(labels, predictions, average="macro", zero_division=0))
 
 
+def calibration_error(confidence: Sequence[float], right: Sequence[bool], bins: int = 10) -> float:
+    """Expected calibration error: how far confidence and accuracy lie apart, on average over the rows (Naeini et al. 2015).
+
+    The rows are sorted into ``bins`` intervals of equal width between 0 and 1 by their confidence; a bin counts by its rows.
+
+    Args:
+        confidence: the probability that each row's prediction was given, from 0 to 1.
+        right: whether it was right.
+        bins: how many intervals.
+
+    Raises:
+        CourseError: there is nothing to score, or not a confidence a row, or one that is no probability.
+    """
+    import numpy as np
+
+    _same_length(confidence, right)
+    said, true = np.asarray(confidence, dtype=float), np.asarray(right, dtype=float)
+    if not ((said >= 0) & (said <= 1)).all():
+        raise CourseError("A confidence is a probability, from 0 to 1; give the softmax of the logits.")
+    place = np.minimum((said * bins).astype(int), bins - 1)  # a confidence of exactly 1 belongs to the last bin
+    gaps = np.bincount(place, weights=said - true, minlength=bins)
+    return float(np.abs(gaps).sum() / len(said))
+
+
 def entity_f1(predictions: Sequence[Sequence[str]], tags: Sequence[Sequence[str]]) -> float:
     """F1 over whole entities, as CoNLL-2003 is scored: type, first and last word must all be right (seqeval).
 

@@ -18,6 +18,7 @@ from transformers import (
     BertForQuestionAnswering,
     BertForSequenceClassification,
     BertForTokenClassification,
+    TrainerCallback,
 )
 
 from helpers import course
@@ -162,6 +163,36 @@ def test_the_history_prints_and_draws_itself(tokenizer, split, tmp_path, capsys)
     assert said.count("epochs: accuracy") == 3 and said.count("(best)") == 1
     assert list(history.table().index) == [9, 18, 27]
     assert "fine-tuning" not in said
+
+
+class Stop(TrainerCallback):
+    """Counts its steps, and ends the run at one of them as a crash would."""
+
+    def __init__(self, at=None):
+        self.at, self.steps = at, []
+
+    def on_step_end(self, args, state, control, **_):
+        self.steps.append(state.global_step)
+        if state.global_step == self.at:
+            raise InterruptedError
+
+
+def test_a_run_that_raised_goes_on_in_the_same_process(tokenizer, split, tmp_path):
+    whole = run(tokenizer, split, tmp_path / "whole").evaluations
+    with pytest.raises(InterruptedError):
+        run(tokenizer, split, tmp_path / "cut", callbacks=[Stop(at=14)])
+    again = Stop()
+    history = run(tokenizer, split, tmp_path / "cut", callbacks=[again])
+    assert again.steps == list(range(10, 28))  # the checkpoint was of step 9
+    for one, other in zip(history.evaluations, whole, strict=True):
+        assert one == pytest.approx(other, abs=1e-4)
+
+
+@pytest.mark.parametrize(("keep", "left"), [(1, [9]), (2, [9, 27]), (3, [9, 18, 27])])
+def test_as_many_checkpoints_as_asked_for_are_left(keep, left, tokenizer, split, tmp_path):
+    falling = iter(range(100, 0, -1))
+    run(tokenizer, split, tmp_path, score=lambda _: {"s": next(falling)}, best_by="s", keep=keep)
+    assert sorted(int(path.name[11:]) for path in tmp_path.glob("checkpoint-*")) == left
 
 
 # Killed and run again
