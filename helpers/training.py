@@ -138,7 +138,7 @@ def fine_tune(
     trainer = _InOrder(
         model,
         arguments,
-        collate(tokenizer),
+        collate(tokenizer, pad_to_multiple_of=8),  # few widths: a CPU keeps prepared kernels for every shape it has met
         train,
         validation,
         processing_class=tokenizer,
@@ -159,7 +159,11 @@ def fine_tune(
         raise
     trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)  # or it goes on predicting in bfloat16
     model.eval()
-    return History.of(trainer.state, time.perf_counter() - began, best_by)
+    history = History.of(trainer.state, time.perf_counter() - began, best_by)
+    del trainer
+    model.zero_grad()
+    device.release()  # the optimizer's averages and the gradients: three times the model
+    return history
 
 
 class _InOrder(Trainer):
