@@ -8,9 +8,6 @@ It runs unchanged under ``accelerate launch`` and ``torchrun``.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import gc
 import json
 import math
 import os
@@ -145,7 +142,7 @@ def fine_tune(
     trainer = _InOrder(
         model,
         arguments,
-        collate(tokenizer),
+        collate(tokenizer, pad_to_multiple_of=8),  # few widths: a CPU keeps prepared kernels for every shape it has met
         train,
         validation,
         processing_class=tokenizer,
@@ -168,7 +165,8 @@ def fine_tune(
     model.eval()
     history = History.of(trainer.state, time.perf_counter() - began, best_by)
     del trainer
-    _tidy()
+    model.zero_grad()
+    device.release()  # the optimizer's averages and the gradients: three times the model
     return history
 
 
@@ -194,15 +192,7 @@ class _Watch(TrainerCallback):
             )
 
     def on_evaluate(self, *_: object, **__: object) -> None:
-        _tidy()
-
-
-def _tidy() -> None:
-    """Give memory back. A trainer's references in a circle keep its optimizer (two numbers a weight) until they are looked for, and
-    batches of ever other sizes leave holes that glibc keeps: in chapter 06, half a gigabyte."""
-    gc.collect()
-    with contextlib.suppress(OSError, AttributeError, TypeError):  # another C library has no such function
-        ctypes.CDLL(None).malloc_trim(0)
+        device.release()  # batches of ever other sizes leave holes in the heap
 
 
 class _Progress(TrainerCallback):
