@@ -1,7 +1,7 @@
 """The small package that all notebooks of the course import.
 
 Arrows point one way: ``errors``, ``device``, ``bundle`` and ``sources`` at the bottom, then ``course``, ``padding``,
-``metrics``, ``tasks``, ``embeddings``, ``viewers``, with ``exercises`` on top. Importing ``helpers`` itself loads nothing
+``metrics``, ``tasks``, ``embeddings``, ``pretraining``, ``viewers``, with ``exercises`` on top. Importing ``helpers`` itself loads nothing
 heavy; import the module you need.
 """
 

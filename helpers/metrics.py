@@ -22,6 +22,20 @@ def accuracy(predictions: Sequence[int], labels: Sequence[int]) -> float:
     return float(accuracy_score(labels, predictions))
 
 
+def wilson(hits: int, places: int, z: float = 1.96) -> tuple[float, float]:
+    """The interval of a share, 95 % for ``z`` = 1.96 (Wilson 1927): unlike share ± error it stays within 0 and 1.
+
+    Raises:
+        CourseError: no places, or more hits than places.
+    """
+    if not 0 <= hits <= places or places < 1:
+        raise CourseError(f"{hits} of {places} is no share: an interval needs at least one place, and no more hits.")
+    share, n = hits / places, places
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
 def macro_f1(predictions: Sequence[int], labels: Sequence[int]) -> float:
     """Mean over the classes of the harmonic mean of precision and recall: each class counts the same.
 
@@ -32,6 +46,30 @@ def macro_f1(predictions: Sequence[int], labels: Sequence[int]) -> float:
 
     _same_length(predictions, labels)
     return float(f1_score(labels, predictions, average="macro", zero_division=0))
+
+
+def calibration_error(confidence: Sequence[float], right: Sequence[bool], bins: int = 10) -> float:
+    """Expected calibration error: how far confidence and accuracy lie apart, on average over the rows (Naeini et al. 2015).
+
+    The rows are sorted into ``bins`` intervals of equal width between 0 and 1 by their confidence; a bin counts by its rows.
+
+    Args:
+        confidence: the probability that each row's prediction was given, from 0 to 1.
+        right: whether it was right.
+        bins: how many intervals.
+
+    Raises:
+        CourseError: there is nothing to score, or not a confidence a row, or one that is no probability.
+    """
+    import numpy as np
+
+    _same_length(confidence, right)
+    said, true = np.asarray(confidence, dtype=float), np.asarray(right, dtype=float)
+    if not ((said >= 0) & (said <= 1)).all():
+        raise CourseError("A confidence is a probability, from 0 to 1; give the softmax of the logits.")
+    place = np.minimum((said * bins).astype(int), bins - 1)  # a confidence of exactly 1 belongs to the last bin
+    gaps = np.bincount(place, weights=said - true, minlength=bins)
+    return float(np.abs(gaps).sum() / len(said))
 
 
 def entity_f1(predictions: Sequence[Sequence[str]], tags: Sequence[Sequence[str]]) -> float:

@@ -65,6 +65,23 @@ def length_batches(lengths: Sequence[int], max_tokens: int = 4096) -> list[list[
     return batches
 
 
+def windows(ids: Sequence[int], size: int, step: int) -> list[list[int]]:
+    """Cut a long sequence into pieces of ``size``, one every ``step``; the last one is moved back to end where the text ends.
+
+    Args:
+        ids: token ids without [CLS] and [SEP].
+        size: ids a window; a text that fits is one window of its own length.
+        step: from the start of one window to the start of the next; less than ``size`` makes neighbours overlap.
+
+    Raises:
+        CourseError: ``step`` is not between 1 and ``size`` (then nothing would move, or ids would be left out).
+    """
+    if not 1 <= step <= size:
+        raise CourseError(f"A step of {step} does not suit windows of {size}: it must be between 1 and {size}.")
+    last = max(0, len(ids) - size)
+    return [list(ids[start : start + size]) for start in [*range(0, last, step), last]]
+
+
 def pool(hidden: torch.Tensor, attention_mask: torch.Tensor, how: str = "mean") -> torch.Tensor:
     """One vector a text from the vectors of its tokens, blind to padding.
 

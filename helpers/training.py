@@ -12,7 +12,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +54,8 @@ def fine_tune(
     best_by: str = "loss",
     patience: int | None = None,
     evaluations: int | None = None,
+    keep: int = 1,
+    callbacks: Sequence[TrainerCallback] = (),
     seed: int = 42,
 ) -> History:
     """Fine-tune ``model`` in place, and leave it as it was at its best evaluation, ready to predict.
@@ -73,6 +75,8 @@ def fine_tune(
         best_by: the score (or "loss") that says which evaluation is best.
         patience: stop after so many evaluations without a better one; ``None``: never.
         evaluations: how many in all, evenly spaced; one an epoch unless given.
+        keep: how many checkpoints to leave in the folder; the best is always among them, and of the others the newest.
+        callbacks: ``Trainer``'s own kind, for what else should happen at a step or an evaluation.
         seed: of the order of the rows and of dropout.
 
     Returns:
@@ -121,7 +125,7 @@ def fine_tune(
         eval_steps=every,
         save_strategy="steps",
         save_steps=every,
-        save_total_limit=1,  # and the best
+        save_total_limit=keep,  # with 1, the best and, until the end, the last
         load_best_model_at_end=True,
         metric_for_best_model=f"eval_{best_by}",
         greater_is_better=best_by != "loss",
@@ -132,18 +136,18 @@ def fine_tune(
         seed=seed,
     )
     collate = DataCollatorForTokenClassification if head_of(model) == "TokenClassification" else DataCollatorWithPadding
-    callbacks = [_Watch(), *([_Progress()] if _watched() else [])]
+    watching = [_Watch(), *([_Progress()] if _watched() else []), *callbacks]
     if patience is not None:
-        callbacks.append(EarlyStoppingCallback(early_stopping_patience=patience))
+        watching.append(EarlyStoppingCallback(early_stopping_patience=patience))
     trainer = _InOrder(
         model,
         arguments,
-        collate(tokenizer),
+        collate(tokenizer, pad_to_multiple_of=8),  # few widths: a CPU keeps prepared kernels for every shape it has met
         train,
         validation,
         processing_class=tokenizer,
         compute_metrics=score,
-        callbacks=callbacks,
+        callbacks=watching,
     )
     trainer.remove_callback(PrinterCallback)
     folder.mkdir(parents=True, exist_ok=True)
@@ -159,7 +163,11 @@ def fine_tune(
         raise
     trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)  # or it goes on predicting in bfloat16
     model.eval()
-    return History.of(trainer.state, time.perf_counter() - began, best_by)
+    history = History.of(trainer.state, time.perf_counter() - began, best_by)
+    del trainer
+    model.zero_grad()
+    device.release()  # the optimizer's averages and the gradients: three times the model
+    return history
 
 
 class _InOrder(Trainer):
@@ -182,6 +190,9 @@ class _Watch(TrainerCallback):
                 f"The {'loss' if bad != ['grad_norm'] else 'gradient'} is no number any more at step {state.global_step}: "
                 f"try a smaller rate than {args.learning_rate:g}; nothing of this step was saved."
             )
+
+    def on_evaluate(self, *_: object, **__: object) -> None:
+        device.release()  # batches of ever other sizes leave holes in the heap
 
 
 class _Progress(TrainerCallback):

@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 from seqeval.metrics import f1_score
 
 from helpers.errors import CourseError
-from helpers.metrics import accuracy, answer_scores, entity_f1, macro_f1, normalise_answer, squad_scores
+from helpers.metrics import (
+    accuracy,
+    answer_scores,
+    calibration_error,
+    entity_f1,
+    macro_f1,
+    normalise_answer,
+    squad_scores,
+)
 
 TAGS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 
@@ -66,8 +74,26 @@ def test_squad_scores_are_means_in_per_cent():
 
 
 @pytest.mark.parametrize(
+    ("confidence", "right", "bins", "expected"),
+    [
+        ([0.9, 0.9, 0.6, 0.6], [1, 0, 1, 0], 10, 0.25),  # 0.4 and 0.1, two rows each
+        ([0.9, 0.9, 0.9, 0.6], [1, 1, 1, 0], 10, (3 * 0.1 + 0.6) / 4),  # a bin counts by its rows
+        ([1.0, 1.0], [1, 0], 5, 0.5),  # exactly 1 is not dropped
+        ([0.95, 0.45], [0, 1], 2, 0.75),  # gaps of opposite sign do not cancel
+        ([0.7] * 10, [1] * 7 + [0] * 3, 3, 0.0),
+    ],
+)
+def test_calibration_error(confidence, right, bins, expected):
+    assert calibration_error(confidence, right, bins) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
     ("call", "message"),
     [
+        (
+            lambda: calibration_error([2.5], [1]),
+            "A confidence is a probability, from 0 to 1; give the softmax of the logits.",
+        ),
         (lambda: accuracy([], []), "There is nothing to score: the list of labels is empty."),
         (lambda: accuracy([1], [1, 0]), "There are 1 predictions for 2 labels; each needs its own."),
         (lambda: entity_f1([["O"]], [["O", "O"]]), "Sentence 1 has 1 predicted tags, but 2 true ones."),

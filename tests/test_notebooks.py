@@ -15,7 +15,7 @@ PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 NOTEBOOKS = {path.stem: nbformat.read(path, as_version=4) for path in PATHS}
 REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf8"))["project"]["urls"]["Repository"]
 LIBRARIES = "psutil torch transformers datasets sklearn pandas numpy matplotlib ipywidgets helpers"
-STANDARD = "sys platform math random time collections itertools functools inspect warnings copy contextlib json re"
+STANDARD = "sys platform math random time collections itertools functools inspect warnings copy contextlib json re pathlib subprocess tempfile"
 
 each = pytest.mark.parametrize("name", NOTEBOOKS)
 
@@ -35,7 +35,7 @@ def markdown(name):
 def test_the_chapters_are_there():
     numbers = [name[:2] for name in NOTEBOOKS]
     assert numbers == sorted(set(numbers))
-    assert {"00", "01", "03", "04"} <= set(numbers)
+    assert {"00", "01", "02", "03", "04", "05", "06"} <= set(numbers)
     assert all(nbformat.validate(notebook) is None for notebook in NOTEBOOKS.values())
 
 

@@ -1,5 +1,7 @@
 """Padding, batches of similar length and pooling, on anything that hypothesis can think of."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.errors import CourseError
-from helpers.padding import length_batches, pad, pool
+from helpers.padding import length_batches, pad, pool, windows
 
 ids = st.lists(st.lists(st.integers(1, 30521), min_size=1, max_size=40), min_size=1, max_size=12)
 
@@ -38,6 +40,22 @@ def test_batches_of_similar_length_waste_little():
     computed = sum(len(batch) * max(lengths[i] for i in batch) for batch in length_batches(lengths, 2048))
     assert computed < 1.15 * sum(lengths)
     assert 500 * max(lengths) > 1.7 * sum(lengths)  # what one padded batch would compute
+
+
+@given(st.integers(0, 90), st.integers(1, 30), st.integers(1, 30))
+def test_windows_cover_everything_and_none_is_idle(length, size, step):
+    if step > size:
+        with pytest.raises(CourseError, match="does not suit windows"):
+            windows(range(length), size, step)
+        return
+    cut = windows(range(length), size, step)
+    assert {i for window in cut for i in window} == set(range(length))
+    assert all(len(window) == min(size, length) for window in cut)
+    assert all(window == list(range(window[0], window[0] + len(window))) for window in cut if window)
+    starts = [window[0] for window in cut if window]
+    assert starts == sorted(set(starts)), "no window twice"
+    assert not length or cut[-1][-1] == length - 1
+    assert all(b - a == step for a, b in itertools.pairwise(starts[:-1]))
 
 
 @settings(max_examples=60)

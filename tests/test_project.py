@@ -88,6 +88,7 @@ def test_dependencies_between_helpers_point_one_way():
         "metrics",
         "tasks",
         "embeddings",
+        "pretraining",
         "viewers",
         "history",
         "preflight",
