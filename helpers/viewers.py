@@ -127,6 +127,7 @@ def heatmap(
         raise CourseError(
             f"A matrix of shape {matrix.shape} cannot carry {len(rows)} row and {len(columns)} column names."
         )
+    matrix = np.round(matrix, digits) + 0.0  # no "-0.0"
     own = axes is None
     if own:
         _, axes = plt.subplots(figsize=(1.6 + 0.55 * len(columns), 1.0 + 0.4 * len(rows)))

@@ -10,7 +10,8 @@ The remedy has three parts:
   falls from 0.46 to 0.38;
 * masked language modelling from there, while a linear map of layers 2, 4 and 6 must still give the hidden states that MiniLM
   has for the uncorrupted text (Jiao et al. 2020, arXiv:1909.10351); the rate falls to zero. 86.9 %, masked accuracy 0.443;
-* the average of these weights with those before the first part, which are better at masked language modelling: AVERAGED.
+* the average of these weights with those before the first part, which are better at masked language modelling. As
+  exported: 87.0 %, masked accuracy 0.454. (0.3 instead of 0.35 has "france" before "paris" for the capital of France.)
 
 Half-way through the second part, the schedule was made longer and the second loss lighter, because masked accuracy would have ended below 0.45.
 """
