@@ -185,7 +185,7 @@ def train(
     seed: int = 1,
     state: Path | None = None,
 ) -> float:
-    """Train every parameter that requires a gradient; returns seconds. ``state`` is a file to go on from after a kill."""
+    """Train every parameter that requires a gradient; returns CPU seconds. ``state`` is a file to go on from after a kill."""
     where = device.best()
     model.to(where).train()
     torch.manual_seed(seed)
@@ -202,7 +202,7 @@ def train(
         with torch.no_grad():
             for parameter, value in zip(trained, held["trained"], strict=True):
                 parameter.copy_(value)
-    began = saved = time.perf_counter()
+    began, saved = time.process_time(), time.perf_counter()
     for step in range(done, steps):
         share = min((step + 1) / max(1.0, 0.1 * steps), (steps - step) / (0.9 * steps))
         for group in optimizer.param_groups:
@@ -215,13 +215,13 @@ def train(
         optimizer.zero_grad(set_to_none=True)
         if state and (time.perf_counter() - saved > SAVE_EVERY or step + 1 == steps):
             saved = time.perf_counter()
-            values = {"step": step + 1, "seconds": seconds + time.perf_counter() - began}
+            values = {"step": step + 1, "seconds": seconds + time.process_time() - began}
             tensors = {"trained": [p.detach() for p in trained], "optimizer": optimizer.state_dict()}
             torch.save(values | tensors, state.with_suffix(".tmp"))
             state.with_suffix(".tmp").replace(state)
             print(f"{state.stem}: step {step + 1} of {steps}, {values['seconds']:.0f} s, loss {loss:.3f}", flush=True)
     model.eval()
-    return seconds + time.perf_counter() - began
+    return seconds + time.process_time() - began
 
 
 def outputs(kind: str, model: torch.nn.Module, data: Encoded) -> list[tuple[torch.Tensor, ...]]:
