@@ -60,3 +60,9 @@ def bert():
     logging.disable_progress_bar()
     folder = course.checkpoint("bert")
     return AutoModel.from_pretrained(folder, add_pooling_layer=False).eval(), AutoTokenizer.from_pretrained(folder)
+
+
+@pytest.fixture(scope="session")
+def tokenizer(bert):
+    """The tokenizer alone."""
+    return bert[1]

@@ -24,13 +24,6 @@ from helpers.pretraining import (
 
 
 @pytest.fixture(scope="module")
-def tokenizer():
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(course.checkpoint("bert"))
-
-
-@pytest.fixture(scope="module")
 def batch(tokenizer):
     texts = list(course.dataset("corpus")["train"]["text"])[:60]
     return tokenizer(texts, padding=True, return_tensors="pt")

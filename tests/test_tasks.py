@@ -4,7 +4,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import AutoTokenizer
 
 from helpers import course
 from helpers.errors import CourseError
@@ -18,12 +17,6 @@ from helpers.tasks import (
     spans_of,
     tags_of,
 )
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return AutoTokenizer.from_pretrained(course.checkpoint("bert"))
-
 
 WORDS = st.lists(st.text(min_size=1, max_size=12).filter(lambda word: not word.isspace()), min_size=1, max_size=12)
 

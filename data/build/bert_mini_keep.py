@@ -50,9 +50,7 @@ RATE, WARM_UP, SEED = 4e-4, 30, 99_000_003
 STEPS, BEND, AIM = 700, 240, 403  # the rate fell towards 0 at step 403; at 240 the end was moved to 700
 HALF_WAY, LAYERS = 0.5, (2, 4, 6)
 POINT_EVERY = 60  # steps
-OLD_SHARE = (
-    0.35  # of the weights before, in the average; their language modelling comes back sooner than the loss of transfer
-)
+OLD_SHARE = 0.35  # of the weights before, in the average
 
 
 def rate_at(step: int) -> float:
