@@ -90,6 +90,7 @@ def test_dependencies_between_helpers_point_one_way():
         "embeddings",
         "pretraining",
         "viewers",
+        "highlights",
         "history",
         "preflight",
         "training",
@@ -104,4 +105,6 @@ def test_dependencies_between_helpers_point_one_way():
             r"^\s*from helpers(?:\.(\w+)\S*)? import (\w+)", path.read_text(encoding="utf8"), flags=re.M
         ):
             name = used[0] or used[1]
-            assert order.index(name) < order.index(own) or name == own == "exercises", f"{path.name} imports {name}"
+            assert order.index(name) < order.index(own) or name == own in ("exercises", "tasks"), (
+                f"{path.name} imports {name}"
+            )

@@ -1,10 +1,11 @@
 """Make ``data/models/adapters/<task>``: LoRA adapters (Hu et al. 2021) that turn bert-mini into a competent model of one task.
 
-    python data/build/adapters.py sentiment             # three seeds of LoRA, one of full fine-tuning, then the folder
-    python data/build/adapters.py topics --seeds 1      # a quick look: one seed; no folder is written
+    python data/build/adapters.py sentiment             # three seeds of LoRA, one of full fine-tuning
+    python data/build/adapters.py topics --seeds 1      # one seed of LoRA and one of full fine-tuning; the others can follow
 
-Every run can be killed and started again: it goes on from where it was at most four minutes before, and what is finished is not repeated.
-The adapter of the first seed is the one that is bundled, whatever the others score; the card gives the mean and the spread.
+Every run can be killed and started again: it goes on from where it was at most four minutes before. What is finished stands in the
+adapter's ``training.json`` and is not repeated, on another machine neither; other settings make it void.
+The adapter of seed 1 is the one that is bundled, whatever the others score; the card gives the mean and the spread.
 Trained on public data in ``../shared/benchmarks``, which may not be redistributed; weights and figures may.
 """
 
@@ -13,9 +14,10 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import shutil
 import statistics
-from dataclasses import dataclass
+import tempfile
+import zlib
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -31,6 +33,7 @@ from helpers.sources import DATASETS
 BENCHMARKS = ROOT.parent / "shared" / "benchmarks"
 WORK = Path.home() / ".cache" / "hands-on-bertology" / "adapters"
 TARGETS = ["query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense"]
+BUNDLED_SEED = 1
 KEPT = ("peft_type", "task_type", "r", "lora_alpha", "lora_dropout", "bias", "target_modules", "modules_to_save")
 PEFT_TASKS = {"classes": TaskType.SEQ_CLS, "tags": TaskType.TOKEN_CLS, "answers": TaskType.QUESTION_ANS}
 
@@ -45,6 +48,7 @@ class Task:
     metric: str
     epochs: float
     rate: float
+    full_epochs: float
     full_rate: float
     size: int = 32
     rank: int = 32
@@ -54,12 +58,14 @@ class Task:
 
 TASKS = {
     "sentiment": Task(
-        "sentiment", "classes", ("glue-sst2", "imdb"), "accuracy", 3, 1e-3, 1e-4, 64, text=("sentence",), longest=128
+        "sentiment", "classes", ("glue-sst2", "imdb"), "accuracy", 3, 1e-3, 2, 1e-4, 64, text=("sentence",), longest=128
     ),
-    "topics": Task("topics", "classes", ("ag_news",), "accuracy", 4, 5e-4, 1e-4),
-    "entities": Task("entities", "tags", ("conll2003",), "f1", 8, 1e-3, 2e-4, rank=64),
-    "nli": Task("nli", "classes", ("sick", "xnli-en"), "accuracy", 6, 7e-4, 1e-4, text=("premise", "hypothesis")),
-    "questions": Task("questions", "answers", ("squad", "tydiqa-en"), "f1", 4, 1e-3, 2e-4),
+    "topics": Task("topics", "classes", ("ag_news",), "accuracy", 4, 5e-4, 3, 1e-4),
+    "entities": Task("entities", "tags", ("conll2003",), "f1", 8, 1e-3, 3, 2e-4, rank=64),
+    "nli": Task(
+        "nli", "classes", ("sick", "xnli-en"), "accuracy", 8, 5e-4, 4, 1e-4, 16, 64, text=("premise", "hypothesis")
+    ),
+    "questions": Task("questions", "answers", ("squad", "tydiqa-en"), "f1", 4, 1e-3, 3, 2e-4),
 }
 XNLI_KEPT_OUT = 1 / 3  # of its premises, for the report
 
@@ -96,82 +102,105 @@ def with_lora(model: torch.nn.Module, task: Task) -> PeftModel:
     return get_peft_model(model, config)
 
 
-def one_run(name: str, how: str, seed: int, checkpoint: str | None = None) -> dict:
-    """Train and score one seed of ``how`` ("lora" or "full"), or read the result of a finished run."""
-    task, tag = TASKS[name], f"{name}-{how}-{seed}" + ("-minilm" if checkpoint else "")
-    result = WORK / f"{tag}.json"
-    if result.exists():
-        return json.loads(result.read_text())
+def folder_of(name: str) -> Path:
+    """Where the adapter of a task lies, with its card and the record of its runs."""
+    return DATA / "models" / "adapters" / name
+
+
+def record_of(name: str, minilm: bool) -> Path:
+    """The file that holds the results of all finished runs; those that start from the original MiniLM stay out of the project."""
+    return WORK / f"{name}-minilm.json" if minilm else folder_of(name) / "training.json"
+
+
+def finished(name: str, record: Path) -> list[dict]:
+    """The finished runs of a task; none if they were made with other settings."""
+    if not record.exists():
+        return []
+    known = json.loads(record.read_text(encoding="utf8"))
+    return known["runs"] if known["settings"] == settings_of(name) else []
+
+
+def settings_of(name: str) -> dict:
+    """A task's settings as JSON gives them back."""
+    return json.loads(json.dumps(asdict(TASKS[name])))
+
+
+def one_run(name: str, how: str, seed: int, minilm: Path | None = None) -> None:
+    """Train and score one seed of ``how`` ("lora" or "full") and record the result, unless it is recorded."""
+    task, record = TASKS[name], record_of(name, bool(minilm))
+    runs = finished(name, record)
+    if any((run["how"], run["seed"]) == (how, seed) for run in runs):
+        return
     WORK.mkdir(parents=True, exist_ok=True)
+    record.parent.mkdir(parents=True, exist_ok=True)
+    tag = f"{name}-{how}-{seed}{'-minilm' if minilm else ''}-{zlib.crc32(repr(task).encode()):08x}"
     train_frame, held_out = frames(task)
     source = DATASETS[task.source]
     tokenizer, names = recipes.tokenizer(), source.names
     torch.manual_seed(seed)  # the new head
-    model = recipes.load(task.kind, names, checkpoint)
-    rate = task.full_rate
+    model = recipes.load(task.kind, names, minilm)
+    rate, epochs = task.full_rate, task.full_epochs
     if how == "lora":
-        model, rate = with_lora(model, task), task.rate
+        model, rate, epochs = with_lora(model, task), task.rate, task.epochs
     data = recipes.encode(task.kind, recipes.rows_of(train_frame, source, task.text), tokenizer, task.longest)
-    seconds = recipes.train(task.kind, model, data, task.epochs, rate, task.size, seed, WORK / f"{tag}.pt")
+    seconds = recipes.train(task.kind, model, data, epochs, rate, task.size, seed, WORK / f"{tag}.pt")
     scores = {}
     for real, frame in held_out.items():
         rows = recipes.rows_of(frame, source, task.text)
         encoded = recipes.encode(task.kind, rows, tokenizer, task.longest, training=False)
         scores[real] = recipes.score(task.kind, model, encoded, rows, names)
-    if how == "lora" and not checkpoint:
-        model.save_pretrained(WORK / tag)
-    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    found = {
-        "seed": seed,
+    if (how, seed) == ("lora", BUNDLED_SEED) and not minilm:
+        export(model, name)
+    run = {
         "how": how,
+        "seed": seed,
         "cpu_seconds": round(seconds),
-        "trained": trained,
+        "trained": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "rows": len(train_frame),
-        "scores": scores,
+        "scores": {real: {metric: round(value, 2) for metric, value in own.items()} for real, own in scores.items()},
     }
-    result.write_text(json.dumps(found, indent=1))
+    whole = {"settings": settings_of(name), "runs": sorted([*runs, run], key=lambda r: (r["how"], r["seed"]))}
+    record.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf8")
     (WORK / f"{tag}.pt").unlink()
-    print(name, how, "seed", seed, f"{seconds:.0f} s", scores, flush=True)
-    return found
+    print(name, how, "seed", seed, f"{seconds:.0f} s", run["scores"], flush=True)
 
 
-def export(name: str, runs: dict[str, list[dict]]) -> None:
-    """Write the adapter of the first seed, in half precision, with its card."""
+def export(model: PeftModel, name: str) -> None:
+    """Write the adapter's weights, in half precision, and what a loader must know of it."""
     from safetensors.torch import load_file, save_file
 
-    task, target = TASKS[name], DATA / "models" / "adapters" / name
-    source = WORK / f"{name}-lora-{runs['lora'][0]['seed']}"
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
-    tensors = load_file(source / "adapter_model.safetensors")
+    target = folder_of(name)
+    with tempfile.TemporaryDirectory() as saved:
+        model.save_pretrained(saved)
+        tensors = load_file(Path(saved) / "adapter_model.safetensors")
+        settings = json.loads((Path(saved) / "adapter_config.json").read_text(encoding="utf8"))
     save_file({k: v.half() for k, v in tensors.items()}, target / "adapter_model.safetensors", {"format": "pt"})
-    settings = json.loads((source / "adapter_config.json").read_text())
     config = {key: settings[key] for key in KEPT}  # what an older peft knows, too
-    config["base_model_name_or_path"] = (
-        "bert-mini"  # helpers.course gives the folder; no path of the machine that made it
-    )
+    # helpers.course gives the folder; no path of the machine that made it
+    config["base_model_name_or_path"] = "bert-mini"
     (target / "adapter_config.json").write_text(json.dumps(config, indent=1, sort_keys=True) + "\n", encoding="utf8")
-    (target / "README.md").write_text(card(name, task, runs), encoding="utf8")
-    size = sum(path.stat().st_size for path in target.iterdir())
-    print(f"{target.relative_to(ROOT)}: {size / 2**20:.1f} MB")
+    print(f"{target.relative_to(ROOT)}: {sum(p.stat().st_size for p in target.iterdir()) / 2**20:.1f} MB")
 
 
 def summary(runs: list[dict], real: str, metric: str) -> str:
     """Mean and spread over the seeds, in per cent."""
     values = [run["scores"][real][metric] for run in runs]
+    if not values:
+        return "not run yet"
     spread = f" ({min(values):.1f} to {max(values):.1f})" if len(values) > 1 else ""
     return f"{statistics.mean(values):.1f}{spread}"
 
 
 def minutes(runs: list[dict]) -> str:
-    """CPU time a run, rounded up; the first runs did not record it."""
-    known = [run["cpu_seconds"] for run in runs if "cpu_seconds" in run]
-    return f"{math.ceil(statistics.mean(known) / 60)} minutes" if known else "not recorded"
+    """CPU time a run, rounded up."""
+    return f"{math.ceil(statistics.mean(run['cpu_seconds'] for run in runs) / 60)} minutes" if runs else "not run yet"
 
 
-def card(name: str, task: Task, runs: dict[str, list[dict]]) -> str:
+def card(name: str, task: Task, found: list[dict]) -> str:
     """The model card: data, settings, time, and the scores beside those of full fine-tuning."""
+    runs = {how: [run for run in found if run["how"] == how] for how in ("lora", "full")}
     first, reals = runs["lora"][0], list(runs["lora"][0]["scores"])
+    full = f"{runs['full'][0]['trained']:,}" if runs["full"] else "all"
     metric = {"accuracy": "accuracy", "f1": "F1"}[task.metric]
     lines = [
         f"# bert-mini, {name}",
@@ -183,14 +212,14 @@ def card(name: str, task: Task, runs: dict[str, list[dict]]) -> str:
         f"| task | {task.kind}: {', '.join(DATASETS[task.source].names) or 'first and last token of the answer'} |",
         f"| data | {', '.join(task.train)}: {first['rows']:,} rows of the public training splits (`nli`: a third of the premises of xnli-en kept out) |",
         "| script | `data/build/adapters.py` |",
-        f"| settings | rank {task.rank} on every linear layer of the encoder, {task.epochs} epochs, batches of {task.size}, AdamW, peak rate {task.rate:g}, 10 % warm-up, linear decay, no dropout |",
-        f"| trained parameters | {first['trained']:,} with LoRA, {runs['full'][0]['trained']:,} in full fine-tuning (rate {task.full_rate:g}) |",
-        f"| seed | {first['seed']} is the one in this folder; {', '.join(str(run['seed']) for run in runs['lora'])} were run |",
+        f"| settings | rank {task.rank} on every linear layer of the encoder, {task.epochs:g} epochs, batches of {task.size}, AdamW, peak rate {task.rate:g}, 10 % warm-up, linear decay, no dropout |",
+        f"| trained parameters | {first['trained']:,} with LoRA, {full} in full fine-tuning ({task.full_epochs:g} epochs, peak rate {task.full_rate:g}) |",
+        f"| seed | {BUNDLED_SEED} is the one in this folder; {', '.join(str(run['seed']) for run in runs['lora'])} were run |",
         f"| time | {minutes(runs['lora'])} a seed with LoRA, {minutes(runs['full'])} in full: time of one processor core |",
         "| weights | half precision, safetensors |",
         "| licence | Apache-2.0, as bert-mini |",
         "",
-        f"{metric.capitalize()} on rows that were not trained on, in per cent: mean of {len(runs['lora'])} seeds (lowest to highest) with LoRA, "
+        f"{metric.capitalize()} on rows that were not trained on, in per cent: mean of {len(runs['lora'])} seed{'s' * (len(runs['lora']) > 1)} (lowest to highest) with LoRA, "
         f"{len(runs['full'])} in full:",
         "",
         "| | LoRA | full fine-tuning |",
@@ -228,10 +257,15 @@ def main() -> None:
     hf_logging.disable_progress_bar()
     course.checkpoint("bert")  # whole, as the manifest says
     seeds = {"lora": arguments.seeds, "full": arguments.full_seeds}
-    checkpoint = arguments.minilm and str(arguments.minilm)
-    runs = {how: [one_run(arguments.task, how, seed, checkpoint) for seed in seeds[how]] for how in arguments.how}
-    if len(arguments.seeds) >= 3 and len(runs) == 2 and not arguments.minilm:
-        export(arguments.task, runs)
+    for how in arguments.how:
+        for seed in seeds[how]:
+            one_run(arguments.task, how, seed, arguments.minilm)
+    runs = finished(arguments.task, record_of(arguments.task, bool(arguments.minilm)))
+    for run in runs:
+        print(arguments.task, run["how"], "seed", run["seed"], run["scores"])
+    if not arguments.minilm and any((run["how"], run["seed"]) == ("lora", BUNDLED_SEED) for run in runs):
+        text = card(arguments.task, TASKS[arguments.task], runs)
+        (folder_of(arguments.task) / "README.md").write_text(text, encoding="utf8")
 
 
 if __name__ == "__main__":

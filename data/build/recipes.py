@@ -63,7 +63,7 @@ MODELS = {
     "tags": AutoModelForTokenClassification,
     "answers": AutoModelForQuestionAnswering,
 }
-NO_DROPOUT = {"attn_implementation": "eager", "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 WINDOW, STRIDE = 320, 96
 SAVE_EVERY = 240  # seconds: what a killed run loses at most
 
@@ -82,6 +82,8 @@ def load(kind: str, names: Sequence[str], checkpoint: str | Path | None = None, 
     """A model with a new head for ``kind``: classes, pairs, tags or answers; ``names`` are its labels."""
     if kind != "answers":
         settings |= {"id2label": dict(enumerate(names)), "label2id": {n: i for i, n in enumerate(names)}}
+    # Quickest on a CPU: eager for sentences, sdpa for passages (questions with LoRA: 2,900 tokens/s against 2,000).
+    settings["attn_implementation"] = "sdpa" if kind == "answers" else "eager"
     model = MODELS[kind].from_pretrained(checkpoint or course.checkpoint("bert"), **NO_DROPOUT, **settings)
     return model.float()
 
