@@ -1,7 +1,8 @@
-"""What a task needs around the model, a file a task: named entities, and question answering."""
+"""What a task needs around the model, a file a task: named entities, inference, and question answering."""
 
 from helpers.tasks.answers import Answer, Window, answer_tokens, best_answers, question_windows
 from helpers.tasks.entities import IGNORE, AlignedWords, Span, align_labels, spans_of, tags_of
+from helpers.tasks.inference import encode_pairs, label_ids, pair_logits, zero_shot
 
 __all__ = [
     "IGNORE",
@@ -12,7 +13,11 @@ __all__ = [
     "align_labels",
     "answer_tokens",
     "best_answers",
+    "encode_pairs",
+    "label_ids",
+    "pair_logits",
     "question_windows",
     "spans_of",
     "tags_of",
+    "zero_shot",
 ]
