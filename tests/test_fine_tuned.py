@@ -1,6 +1,7 @@
 """The fine-tuned models: bert-mini with its adapters answers offline and quickly; the full profile gives the same names."""
 
 import json
+import sys
 import time
 
 import numpy as np
@@ -15,15 +16,25 @@ from tests.hub import Hub
 from tests.test_course import run_python
 from tests.test_hub import full
 
+sys.path.insert(0, str(bundle.DATA / "build"))
+import adapters
+
 ADAPTERS = bundle.DATA / "models" / "adapters"
-bundled = pytest.mark.skipif(
-    not ADAPTERS.is_dir(), reason="the adapters are still being trained (data/build/adapters.py)"
-)
+TRAINED = [task for task in FINE_TUNED if (ADAPTERS / task / "adapter_model.safetensors").exists()]
+
+
+def of(task: str):
+    """A test's parameter for a task, skipped while its adapter is still being trained."""
+    absent = pytest.mark.skipif(task not in TRAINED, reason=f"data/build/adapters.py {task} has not run yet")
+    return pytest.param(task, marks=absent)
+
+
+each = pytest.mark.parametrize("task", map(of, FINE_TUNED))
 
 
 @pytest.fixture(scope="module")
 def models():
-    return {task: course.fine_tuned(task) for task in FINE_TUNED}
+    return {task: course.fine_tuned(task) for task in TRAINED}
 
 
 def predict(models, task: str, texts: list, pairs: list | None = None) -> list[str]:
@@ -36,13 +47,12 @@ def predict(models, task: str, texts: list, pairs: list | None = None) -> list[s
     return found
 
 
-@bundled
 def test_all_load_and_answer_offline_in_ten_seconds():
-    code = """
+    code = f"""
 import time; began = time.perf_counter()
 import torch
 from helpers import course
-for task in course.FINE_TUNED:
+for task in {TRAINED!r}:
     model, tokenizer = course.fine_tuned(task)
     batch = tokenizer("Who wrote it?", "Maria Kelly wrote the song in Dublin.", return_tensors="pt")
     with torch.inference_mode():
@@ -56,58 +66,59 @@ print(time.perf_counter() - began)
     assert time.perf_counter() - began < 15
 
 
-@bundled
-def test_adapters_are_small_safe_and_described():
-    assert sorted(folder.name for folder in ADAPTERS.iterdir()) == sorted(FINE_TUNED)
-    for task in FINE_TUNED:
-        files = sorted(path.name for path in (ADAPTERS / task).iterdir())
-        assert files == ["README.md", "adapter_config.json", "adapter_model.safetensors"]
-        assert sum(path.stat().st_size for path in (ADAPTERS / task).iterdir()) <= 6 * 2**20
-        assert (
-            json.loads((ADAPTERS / task / "adapter_config.json").read_text())["base_model_name_or_path"] == "bert-mini"
-        )
+@each
+def test_an_adapter_is_small_safe_and_described(task):
+    folder = ADAPTERS / task
+    files = sorted(path.name for path in folder.iterdir())
+    assert files == ["README.md", "adapter_config.json", "adapter_model.safetensors", "training.json"]
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= 6 * 2**20
+    assert json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"] == "bert-mini"
 
 
-@bundled
-def test_names_are_those_of_the_data_and_the_model_is_ready(models):
-    for task, (model, _) in models.items():
-        names = DATASETS[FINE_TUNED[task].dataset].names
-        if names:
-            assert model.config.id2label == dict(enumerate(names))
-            assert model.config.label2id == {name: i for i, name in enumerate(names)}
-        assert not model.training
-        assert {p.dtype for p in model.parameters()} == {torch.float32}
-        assert not [name for name, _ in model.named_parameters() if "lora" in name]  # merged
+@each
+def test_the_record_is_of_todays_settings_and_the_card_tells_it(task):
+    """A card may not speak of runs that other settings made."""
+    runs = adapters.finished(task, ADAPTERS / task / "training.json")
+    assert ("lora", adapters.BUNDLED_SEED) in {(run["how"], run["seed"]) for run in runs}
+    card = adapters.card(task, adapters.TASKS[task], runs)
+    assert (ADAPTERS / task / "README.md").read_text(encoding="utf8") == card
 
 
-@bundled
-def test_nothing_of_a_model_is_left_to_chance(models):
-    for task, (model, _) in models.items():  # a layer that the adapter forgot would be drawn anew
-        torch.manual_seed(1234)
-        again, _ = course.fine_tuned(task)
-        for (name, one), (_, other) in zip(model.named_parameters(), again.named_parameters(), strict=True):
-            assert torch.equal(one, other), f"{task}: {name}"
+@each
+def test_names_are_those_of_the_data_and_the_model_is_ready(models, task):
+    model, _ = models[task]
+    names = DATASETS[FINE_TUNED[task].dataset].names
+    if names:
+        assert model.config.id2label == dict(enumerate(names))
+        assert model.config.label2id == {name: i for i, name in enumerate(names)}
+    assert not model.training
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    assert not [name for name, _ in model.named_parameters() if "lora" in name]  # merged
 
 
-@bundled
-@pytest.mark.parametrize(
-    ("task", "folder", "columns", "floor"),
-    [
-        ("sentiment", "sentiment", ["sentence"], 0.80),
-        ("topics", "topics", ["text"], 0.80),
-        ("nli", "nli", ["premise", "hypothesis"], 0.60),
-    ],
-)
-def test_classifiers_know_the_bundled_validation_rows(models, task, folder, columns, floor):
-    rows = course.dataset(folder)["validation"]
+@each
+def test_nothing_of_a_model_is_left_to_chance(models, task):
+    torch.manual_seed(1234)  # a layer that the adapter forgot would be drawn anew
+    again, _ = course.fine_tuned(task)
+    for (name, one), (_, other) in zip(models[task][0].named_parameters(), again.named_parameters(), strict=True):
+        assert torch.equal(one, other), name
+
+
+FLOORS = {"sentiment": 0.80, "topics": 0.80, "nli": 0.60}
+
+
+@pytest.mark.parametrize("task", map(of, FLOORS))
+def test_classifiers_know_the_bundled_validation_rows(models, task):
+    rows = course.dataset(task)["validation"]
+    columns = [column for column, kind in DATASETS[task].columns.items() if kind.kind == "text"]
     names = rows.features["label"].names
     found = predict(models, task, *[list(rows[column]) for column in columns])
-    assert np.mean([name == names[label] for name, label in zip(found, rows["label"])]) >= floor
+    assert np.mean([name == names[label] for name, label in zip(found, rows["label"])]) >= FLOORS[task]
 
 
-@bundled
-def test_entities_are_found(models):
-    model, tokenizer = models["entities"]
+@pytest.mark.parametrize("task", [of("entities")])
+def test_entities_are_found(models, task):
+    model, tokenizer = models[task]
     rows = course.dataset("entities")["validation"]
     names = rows.features["ner_tags"].feature.names
     aligned = tasks.align_labels(tokenizer, list(rows["tokens"]), list(rows["ner_tags"]))
@@ -120,9 +131,9 @@ def test_entities_are_found(models):
     assert metrics.entity_f1(own, true) >= 0.70
 
 
-@bundled
-def test_questions_are_answered(models):
-    model, tokenizer = models["questions"]
+@pytest.mark.parametrize("task", [of("questions")])
+def test_questions_are_answered(models, task):
+    model, tokenizer = models[task]
     context = (
         "The bridge was designed by Ellen Park and opened in 1932. It is 410 metres long and crosses the river Tamar."
     )
@@ -142,9 +153,9 @@ def test_questions_are_answered(models):
     assert sum(wanted in text for wanted, text in zip(asked.values(), found)) >= 2, found
 
 
-@bundled
-def test_settings_reach_the_model():
-    model, tokenizer = course.fine_tuned("sentiment", attn_implementation="eager")
+@each
+def test_settings_reach_the_model(task):
+    model, tokenizer = course.fine_tuned(task, attn_implementation="eager")
     with torch.inference_mode():
         assert len(model(**tokenizer("Good.", return_tensors="pt"), output_attentions=True).attentions) == 6
 

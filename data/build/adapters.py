@@ -214,7 +214,7 @@ def card(name: str, task: Task, found: list[dict]) -> str:
         "| script | `data/build/adapters.py` |",
         f"| settings | rank {task.rank} on every linear layer of the encoder, {task.epochs:g} epochs, batches of {task.size}, AdamW, peak rate {task.rate:g}, 10 % warm-up, linear decay, no dropout |",
         f"| trained parameters | {first['trained']:,} with LoRA, {full} in full fine-tuning ({task.full_epochs:g} epochs, peak rate {task.full_rate:g}) |",
-        f"| seed | {BUNDLED_SEED} is the one in this folder; {', '.join(str(run['seed']) for run in runs['lora'])} were run |",
+        f"| seed | {BUNDLED_SEED} is the one in this folder; run so far: {', '.join(str(run['seed']) for run in runs['lora'])} |",
         f"| time | {minutes(runs['lora'])} a seed with LoRA, {minutes(runs['full'])} in full: time of one processor core |",
         "| weights | half precision, safetensors |",
         "| licence | Apache-2.0, as bert-mini |",
