@@ -87,7 +87,7 @@ def pair_logits(
     premises: Sequence[str],
     hypotheses: Sequence[str],
     max_length: int = 512,
-    max_tokens: int = 4096,
+    max_tokens: int = 2048,
 ) -> torch.Tensor:
     """The logits of each pair, in the order of the pairs, in batches of similar length.
 
