@@ -151,10 +151,7 @@ WRONG = {
         (_spans(orphan=False), "is ignored; models predict"),
         (_spans(closed=False), "nothing closes it there"),
         (_spans(gap=True), "goes on across an O"),
-        (
-            lambda tags: [(t[2:], i, i + 1) for i, t in enumerate(tags) if t[0] == "I"],
-            "for O B-PER I-PER O B-LOC O the",
-        ),
+        (lambda tags: spans_of(tags)[::-1], "for O B-PER I-PER O B-LOC O the entities"),
     ],
     "7.3": [
         (_accuracy, "the share of words"),
