@@ -111,8 +111,8 @@ def spans(answer: Callable) -> str | None:
     return None
 
 
-TRUE = ["O B-PER I-PER O O B-LOC", "B-ORG I-ORG I-ORG O", "O O B-LOC O", "B-PER O O B-MISC O B-ORG I-ORG"]
-SAID = ["O B-PER I-PER O O B-ORG", "B-ORG I-ORG O O", "O O B-LOC B-LOC", "B-PER O B-LOC B-MISC O B-ORG O"]
+TRUE = ["B-PER I-PER O O B-LOC", "B-ORG I-ORG I-ORG O", "O O B-LOC O", "O B-PER O O B-MISC O B-ORG I-ORG"]
+SAID = ["B-PER I-PER O O B-ORG", "B-ORG I-ORG O O", "O O B-LOC B-LOC", "O B-PER O B-LOC B-MISC O B-ORG O"]
 
 
 @exercise("7.3")
