@@ -12,6 +12,7 @@ import contextlib
 import logging
 import os
 import random
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,7 +117,9 @@ def fine_tuned(task: str, **settings: object) -> tuple[PreTrainedModel, PreTrain
 
         folder, base = verified(source.folder), checkpoint("bert")
         model = auto.from_pretrained(base, **_labels(names), **settings).float()
-        model = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # peft's call into transformers, nothing a reader can change
+            model = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
         return model.eval(), transformers.AutoTokenizer.from_pretrained(base)
     folder = _download(source, MODEL_FILES, "model")
     model = auto.from_pretrained(folder, use_safetensors=True, **settings).float()
