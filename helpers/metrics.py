@@ -84,11 +84,29 @@ def entity_f1(predictions: Sequence[Sequence[str]], tags: Sequence[Sequence[str]
     """
     from seqeval.metrics import f1_score
 
-    _same_length(predictions, tags)
-    for row, (own, true) in enumerate(zip(predictions, tags, strict=True), 1):
-        if len(own) != len(true):
-            raise CourseError(f"Sentence {row} has {len(own)} predicted tags, but {len(true)} true ones.")
+    _same_sentences(predictions, tags)
     return float(f1_score([list(t) for t in tags], [list(p) for p in predictions], zero_division=0))
+
+
+def entity_scores(predictions: Sequence[Sequence[str]], tags: Sequence[Sequence[str]]) -> dict[str, dict[str, float]]:
+    """Precision, recall and F1 of each entity type, and of "all" together (seqeval); ``entities`` is how many are true.
+
+    Args:
+        predictions: IOB2 tags a sentence.
+        tags: the true ones.
+
+    Raises:
+        CourseError: as ``entity_f1``.
+    """
+    from seqeval.metrics import classification_report
+
+    _same_sentences(predictions, tags)
+    report = classification_report(
+        [list(t) for t in tags], [list(p) for p in predictions], output_dict=True, zero_division=0
+    )
+    names = {"precision": "precision", "recall": "recall", "f1": "f1-score", "entities": "support"}
+    kinds = {kind: kind for kind in sorted(report) if not kind.endswith(" avg")} | {"all": "micro avg"}
+    return {kind: {name: float(report[key][theirs]) for name, theirs in names.items()} for kind, key in kinds.items()}
 
 
 def normalise_answer(text: str) -> str:
@@ -125,6 +143,13 @@ def squad_scores(predictions: Sequence[str], answers: Sequence[Sequence[str]]) -
 def _word_f1(own: list[str], true: list[str]) -> float:
     shared = sum((collections.Counter(own) & collections.Counter(true)).values())
     return 2 * shared / (len(own) + len(true)) if shared else 0.0
+
+
+def _same_sentences(predictions: Sequence[Sequence[str]], tags: Sequence[Sequence[str]]) -> None:
+    _same_length(predictions, tags)
+    for row, (own, true) in enumerate(zip(predictions, tags, strict=True), 1):
+        if len(own) != len(true):
+            raise CourseError(f"Sentence {row} has {len(own)} predicted tags, but {len(true)} true ones.")
 
 
 def _same_length(predictions: Sequence, labels: Sequence) -> None:

@@ -1,23 +1,38 @@
 """What a task needs around the model, a file a task: named entities, inference, and question answering."""
 
 from helpers.tasks.answers import Answer, Window, answer_tokens, best_answers, question_windows
-from helpers.tasks.entities import IGNORE, AlignedWords, Span, align_labels, spans_of, tags_of
+from helpers.tasks.entities import (
+    IGNORE,
+    AlignedWords,
+    Entity,
+    Span,
+    align_labels,
+    entities_in,
+    find_entities,
+    spans_of,
+    tags_of,
+    words_in,
+)
 from helpers.tasks.inference import encode_pairs, label_ids, pair_logits, zero_shot
 
 __all__ = [
     "IGNORE",
     "AlignedWords",
     "Answer",
+    "Entity",
     "Span",
     "Window",
     "align_labels",
     "answer_tokens",
     "best_answers",
     "encode_pairs",
+    "entities_in",
+    "find_entities",
     "label_ids",
     "pair_logits",
     "question_windows",
     "spans_of",
     "tags_of",
+    "words_in",
     "zero_shot",
 ]
