@@ -202,6 +202,7 @@ def card(name: str, task: Task, found: list[dict]) -> str:
     first, reals = runs["lora"][0], list(runs["lora"][0]["scores"])
     full = f"{runs['full'][0]['trained']:,}" if runs["full"] else "all"
     metric = {"accuracy": "accuracy", "f1": "F1"}[task.metric]
+    kept_out = ", a third of the premises of xnli-en kept out" if "xnli-en" in task.train else ""
     lines = [
         f"# bert-mini, {name}",
         "",
@@ -210,7 +211,7 @@ def card(name: str, task: Task, found: list[dict]) -> str:
         "| | |",
         "|---|---|",
         f"| task | {task.kind}: {', '.join(DATASETS[task.source].names) or 'first and last token of the answer'} |",
-        f"| data | {', '.join(task.train)}: {first['rows']:,} rows of the public training splits (`nli`: a third of the premises of xnli-en kept out) |",
+        f"| data | {', '.join(task.train)}: {first['rows']:,} rows of the public training splits{kept_out} |",
         "| script | `data/build/adapters.py` |",
         f"| settings | rank {task.rank} on every linear layer of the encoder, {task.epochs:g} epochs, batches of {task.size}, AdamW, peak rate {task.rate:g}, 10 % warm-up, linear decay, no dropout |",
         f"| trained parameters | {first['trained']:,} with LoRA, {full} in full fine-tuning ({task.full_epochs:g} epochs, peak rate {task.full_rate:g}) |",
