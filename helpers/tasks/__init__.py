@@ -1,6 +1,15 @@
 """What a task needs around the model, a file a task: named entities, inference, and question answering."""
 
-from helpers.tasks.answers import Answer, Window, answer_tokens, best_answers, question_windows
+from helpers.tasks.answers import (
+    Answer,
+    Window,
+    answer_positions,
+    answer_tokens,
+    best_answers,
+    null_scores,
+    question_windows,
+    window_logits,
+)
 from helpers.tasks.entities import (
     IGNORE,
     AlignedWords,
@@ -23,16 +32,19 @@ __all__ = [
     "Span",
     "Window",
     "align_labels",
+    "answer_positions",
     "answer_tokens",
     "best_answers",
     "encode_pairs",
     "entities_in",
     "find_entities",
     "label_ids",
+    "null_scores",
     "pair_logits",
     "question_windows",
     "spans_of",
     "tags_of",
+    "window_logits",
     "words_in",
     "zero_shot",
 ]
