@@ -137,3 +137,16 @@ def test_the_last_step_averages_two_checkpoints_and_keeps_the_curve(monkeypatch,
     assert torch.allclose(final["model"]["weight"], torch.full((2, 2), bert_mini_keep.OLD_SHARE))
     assert final["state"]["history"] == [*history, history[0] | {"held_out_loss": 1.5, "masked_accuracy": 0.5}]
     assert final["state"]["old_share"] == bert_mini_keep.OLD_SHARE
+
+
+def test_adapters_are_scored_on_rows_that_have_answers():
+    """The public validation rows of TyDi QA come with empty answers: every model would score 0 on them."""
+    import adapters
+
+    task = adapters.TASKS["questions"]
+    if not adapters.BENCHMARKS.is_dir():
+        pytest.skip(f"no real data in {adapters.BENCHMARKS}")
+    train, held_out = adapters.frames(task)
+    assert list(held_out) == ["squad"]
+    for frame in (train, *held_out.values()):
+        assert all(answers["text"][0].strip() for answers in frame["answers"])

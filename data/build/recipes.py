@@ -127,13 +127,9 @@ def encode(
         zeros = [[0] * len(ids) for ids in aligned.input_ids]
         return Encoded(aligned.input_ids, zeros, aligned.labels, {"word_ids": aligned.word_ids})
     windows = tasks.question_windows(tokenizer, rows["question"], rows["context"], WINDOW, STRIDE)
-    targets = []
-    for window in windows:
-        answers = rows["answers"][window.example]
-        start = int(answers["answer_start"][0])
-        targets.append(tasks.answer_tokens(window, start, start + len(answers["text"][0])))
+    targets = tasks.answer_positions(windows, rows["context"], rows["answers"])
     if training:  # a window without the answer teaches nothing about where it is
-        kept = [place for place, target in enumerate(targets) if target is not None]
+        kept = [place for place, (_, last) in enumerate(targets) if last]
         windows, targets = [windows[i] for i in kept], [targets[i] for i in kept]
     return Encoded([w.input_ids for w in windows], [w.token_type_ids for w in windows], targets, {"windows": windows})
 

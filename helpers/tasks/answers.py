@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+import torch
+
 from helpers.errors import CourseError
+from helpers.padding import length_batches, pad
 
 if TYPE_CHECKING:
-    import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
@@ -133,10 +135,6 @@ def window_logits(
         windows: of ``question_windows``, cut by this model's tokenizer.
         max_tokens: word pieces a batch, padding included.
     """
-    import torch
-
-    from helpers.padding import length_batches, pad
-
     starts: list = [None] * len(windows)
     ends: list = [None] * len(windows)
     for batch in length_batches([len(window.input_ids) for window in windows], max_tokens):
@@ -208,8 +206,6 @@ def best_answers(
     Raises:
         CourseError: ``n_best`` or ``max_tokens`` is below 1, or a window has more tokens than logits.
     """
-    import torch
-
     if n_best < 1 or max_tokens < 1:
         raise CourseError(f"n_best is {n_best} and max_tokens is {max_tokens}; both must be at least 1.")
     found: list[dict[tuple[int, int], float]] = [{} for _ in contexts]

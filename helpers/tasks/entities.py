@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+import torch
+
 from helpers.errors import CourseError
 from helpers.padding import length_batches, pad
 
@@ -183,8 +185,6 @@ def find_entities(
     Raises:
         CourseError: a text is empty, or the model's labels are no IOB2 tags.
     """
-    import torch
-
     for row, text in enumerate(texts, 1):
         if not text.strip():
             raise CourseError(f"Text {row} is empty: there is nothing in it to find; leave it out.")
