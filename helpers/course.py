@@ -109,6 +109,8 @@ def fine_tuned(task: str, **settings: object) -> tuple[PreTrainedModel, PreTrain
     """
     import transformers
 
+    from helpers.padding import longest_input
+
     source = _named(FINE_TUNED, task, "fine-tuned model")
     names = DATASETS[source.dataset].names
     auto = getattr(transformers, HEADS[source.kind])
@@ -125,7 +127,10 @@ def fine_tuned(task: str, **settings: object) -> tuple[PreTrainedModel, PreTrain
     model = auto.from_pretrained(folder, use_safetensors=True, **settings).float()
     if names:
         model.config.update(_labels(_course_names(source, model.config.id2label, names)))
-    return model.eval(), transformers.AutoTokenizer.from_pretrained(folder)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    # An old checkpoint may not say how much it reads; then a pipeline would not cut, and the model would fail.
+    tokenizer.model_max_length = min(tokenizer.model_max_length, longest_input(model.config))
+    return model.eval(), tokenizer
 
 
 def _labels(names: Sequence[str]) -> dict[str, dict]:
