@@ -83,6 +83,7 @@ def test_dependencies_between_helpers_point_one_way():
         "bundle",
         "sources",
         "reading",
+        "claims",
         "course",
         "measure",
         "metrics",
