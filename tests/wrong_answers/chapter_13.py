@@ -1,0 +1,152 @@
+"""Wrong answers to the exercises of chapter 13, each with a distinctive part of the sentence it must get."""
+
+import torch
+
+
+def _gradient(scalar, after=lambda g: g):
+    """The right answer, with the number that is differentiated replaced."""
+
+    def answer(classify, vectors, targets):
+        vectors = vectors.requires_grad_()
+        return after(torch.autograd.grad(scalar(classify(vectors), targets), vectors)[0])
+
+    return answer
+
+
+def _own(logits, targets):
+    return logits[range(len(targets)), targets].sum()
+
+
+def _backward(classify, vectors, targets):
+    vectors.requires_grad_()
+    _own(classify(vectors), targets).backward()
+    return vectors.grad
+
+
+def _tuple(classify, vectors, targets):
+    vectors.requires_grad_()
+    return torch.autograd.grad(_own(classify(vectors), targets), vectors)
+
+
+def _occluded(covered=lambda owners, i, word: owners[i] == word, with_=None, sign=1, count=None):
+    """The right answer, with what is masked, or with what, replaced."""
+
+    def answer(score, ids, owners, mask_id):
+        words = count(owners) if count else range(3)
+        rows = torch.stack([ids.clone() for _ in words])
+        for row, word in zip(rows, words):
+            for i in range(len(ids)):
+                if covered(owners, i, word):
+                    row[i] = mask_id if with_ is None else with_
+        return sign * (score(ids[None]) - score(rows))
+
+    return answer
+
+
+def _masked_scores(score, ids, owners, mask_id):
+    return score(ids[None]) - _occluded()(score, ids, owners, mask_id)
+
+
+def _cut_out(score, ids, owners, mask_id):
+    whole = score(ids[None])
+    return [whole - score(torch.tensor([[i for i, o in zip(ids, owners) if o != word]])) for word in range(3)]
+
+
+def _integrated(shares=None, times=None, origin=None, after=lambda v: v, average=lambda g: g.mean(0)):
+    """The right answer, with one of its parts replaced."""
+
+    def answer(score, start, end, steps):
+        at = shares(steps) if shares else (torch.arange(steps) + 0.5) / steps
+        begin = origin(start) if origin else start
+        points = (begin + at[:, None, None] * (end - start)).requires_grad_()
+        (gradients,) = torch.autograd.grad(score(points).sum(), points)
+        return after((times(start, end) if times else end - start) * average(gradients))
+
+    return answer
+
+
+def _steps(wanted=lambda score, start, end: score(end) - score(start), size=abs, total=torch.sum, grow=lambda n: 2 * n):
+    """The right answer, with one of its parts replaced."""
+
+    def answer(integrated, score, start, end, tolerance):
+        steps = 1
+        while size(float(total(integrated(score, start, end, steps)) - wanted(score, start, end))) >= tolerance:
+            steps = grow(steps)
+        return steps
+
+    return answer
+
+
+def _settled(integrated, score, start, end, tolerance):
+    steps, before = 1, float("inf")
+    while abs(before - (now := float(integrated(score, start, end, steps).sum()))) >= tolerance:
+        steps, before = 2 * steps, now
+    return steps
+
+
+def _the_gap(integrated, score, start, end, tolerance):
+    return float(integrated(score, start, end, 32).sum() - (score(end) - score(start)))
+
+
+def _relative(integrated, score, start, end, tolerance):
+    change = float(score(end) - score(start))
+    return _steps(size=lambda gap: abs(gap / change))(integrated, score, start, end, tolerance)
+
+
+def _cross_entropy(reduction):
+    return lambda z, t: torch.nn.functional.cross_entropy(z, t, reduction=reduction)
+
+
+WRONG = {
+    "13.1": [
+        (_gradient(lambda z, t: z.sum()), "all logits together"),
+        (_gradient(lambda z, t: z.max(dim=1).values.sum()), "the class that wins"),
+        (_gradient(lambda z, t: z[:, t].sum()), "every text with every target"),
+        (_gradient(lambda z, t: z[:, t[0]].sum()), "the first text's target"),
+        (_gradient(lambda z, t: _own(z.softmax(1), t)), "gradient of the probability"),
+        (_gradient(_cross_entropy("sum")), "points away from the class"),
+        (_gradient(_cross_entropy("mean")), "the mean loss"),
+        (_gradient(lambda z, t: _own(z, t) / len(t)), "averaged over the texts"),
+        (_gradient(_own, lambda g: g.norm(dim=-1)), "one number a token"),
+        (_tuple, "returns a tuple"),
+        (_backward, "left gradients in the model's weights"),
+        (_gradient(lambda z, t: -_own(z, t)), "wrong values"),
+    ],
+    "13.2": [
+        (_occluded(sign=-1), "the sign is the wrong way round"),
+        (_masked_scores, "the scores without each word"),
+        (_occluded(lambda owners, i, word: i == owners.index(word)), "only the first piece"),
+        (_occluded(lambda owners, i, word: owners[i] is not None and owners[i] <= word), "pile up"),
+        (_occluded(lambda owners, i, word: owners[i] not in (None, word)), "kept this one"),
+        (_occluded(lambda owners, i, word: owners[i] in (None, word)), "`None` belongs to no word"),
+        (_occluded(with_=0), "which is [PAD]"),
+        (_cut_out, "the word was cut out"),
+        (_occluded(lambda owners, i, word: i == word, count=lambda owners: range(len(owners))), "one number a token"),
+        (_occluded(count=lambda owners: [None, 0, 1, 2]), "four numbers for three words"),
+    ],
+    "13.3": [
+        (_integrated(times=lambda start, end: 1), "multiply it by what changed"),
+        (_integrated(average=lambda g: g.sum(0)), "divide by the number of steps"),
+        (_integrated(times=lambda start, end: end), "by the end alone"),
+        (_integrated(times=lambda start, end: start - end), "not by start - end"),
+        (_integrated(shares=lambda steps: torch.ones(1)), "the gradient at the end only"),
+        (_integrated(shares=lambda steps: torch.arange(steps) / steps), "at its beginning"),
+        (_integrated(shares=lambda steps: (torch.arange(steps) + 1) / steps), "measured at its end"),
+        (_integrated(shares=lambda steps: torch.linspace(0, 1, steps)), "with both ends"),
+        (_integrated(origin=torch.zeros_like), "begins at zero"),
+        (_integrated(after=lambda v: v.sum(-1)), "summed over the hidden dimensions"),
+        (_integrated(average=lambda g: g), "average them over the steps"),
+        (_integrated(shares=lambda steps: (torch.arange(5) + 0.5) / 5), "one step is not"),
+    ],
+    "13.4": [
+        (_steps(size=float), "on either side"),
+        (_steps(wanted=lambda score, start, end: score(end)), "score(end) alone"),
+        (_settled, "no longer changes"),
+        (_steps(wanted=lambda score, start, end: score(start) - score(end)), "start and end are swapped"),
+        (_relative, "this gap is relative"),
+        (_steps(total=torch.mean), "you average the values"),
+        (_steps(grow=lambda n: n + 1), "grow by one"),
+        (_the_gap, "a number of steps is needed"),
+        (_steps(wanted=lambda score, start, end: 99.0), "it does not stop"),
+    ],
+}
