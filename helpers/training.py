@@ -33,7 +33,7 @@ from transformers import (
 from helpers import device, metrics
 from helpers.errors import CourseError
 from helpers.history import History
-from helpers.preflight import RECORD, check_split, head_of, last_checkpoint, record_of
+from helpers.preflight import RECORD, alone, check_split, head_of, last_checkpoint, record_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -86,8 +86,8 @@ def fine_tune(
 
     Raises:
         CourseError: a column is missing, a split is empty or smaller than a batch, a label does not fit the model, there is only
-            one class, the loss is no number any more, ``best_by`` is no score, the folder holds another run, or it cannot
-            be written to (a full disk).
+            one class, the loss is no number any more, ``best_by`` is no score, the folder holds another run, another
+            training writes to it now, or it is full.
     """
     folder = Path(folder)
     check_split(train, "training", model, batch_size)
@@ -154,10 +154,11 @@ def fine_tune(
     )
     trainer.remove_callback(PrinterCallback)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / RECORD).write_text(json.dumps(record, indent=1), encoding="utf8")
     began = time.perf_counter()
     try:
-        trainer.train(resume_from_checkpoint=str(last) if last else None)
+        with alone(folder):
+            (folder / RECORD).write_text(json.dumps(record, indent=1), encoding="utf8")
+            trainer.train(resume_from_checkpoint=str(last) if last else None)
     except KeyError as error:
         if best_by in str(error):
             raise CourseError(
