@@ -45,8 +45,8 @@ def previous_token_head(answer: Callable) -> str | None:
         return "layers and heads count from 0, as the tensor does."
     if (layer, head) != (2, 1):
         return f"head 1 of layer 2 looks at the token before with nine tenths of its attention, but you found head {head} of layer {layer}."
-    few = _with_pattern(-1, 0, 2, layers=2, heads=5, tokens=4)
-    if tuple(map(int, call(answer, few))) != (0, 2):
+    few = _with_pattern(-1, 1, 1, layers=2, heads=5, tokens=4)
+    if tuple(map(int, call(answer, few))) != (1, 1):
         return "for another number of layers, heads and tokens it finds another head; take the sizes from the tensor."
     wrap = torch.full((1, 2, 6, 6), 1 / 6)
     wrap[0, 0] = _with_pattern(-1, 0, 0, 1, 1)[0, 0]
