@@ -48,6 +48,10 @@ box.dataset.drawn = "";
 try {
     window.bertvizLibraries ??= Promise.all([library("JQUERY"), library("D3")]);
     const [jQuery, d3] = await window.bertvizLibraries;
+    new MutationObserver(() => box.querySelectorAll("svg").forEach((svg) => {  // JupyterLab's style would shrink it
+        svg.style.maxWidth = "none";
+        svg.style.height = `${parseFloat(svg.getAttribute("height"))}px`;
+    })).observe(box, {childList: true, subtree: true});
     window.bertvizViews = (window.bertvizViews ?? 0) + 1;
     const root = box.querySelector(`[id="${name}"]`);
     root.id = `${name}-${window.bertvizViews}`;

@@ -34,7 +34,10 @@ LINES = """() => [...document.querySelectorAll('[data-bertviz]')].map((box) => (
     lines: [...box.querySelectorAll('svg line')].map((line) => Number(line.getAttribute('stroke-opacity'))),
     words: [...box.querySelectorAll('svg text')].map((text) => text.textContent),
     seen: box.querySelector('svg')?.getBoundingClientRect().height ?? 0,
-    box: box.getBoundingClientRect().width,
+    whole: [...box.querySelectorAll('svg')].every((svg) => {
+        const {width, height} = svg.getBoundingClientRect(), given = svg.getAttribute('width');
+        return height === parseFloat(svg.getAttribute('height')) && (given.endsWith('%') || width === parseFloat(given));
+    }),
     left: box.querySelector('p')?.textContent ?? '',
 }))"""
 
@@ -43,6 +46,7 @@ def wait_for_views(page, count):
     page.wait_for_function(f"() => ({LINES})().filter((view) => view.seen > 20).length === {count}", timeout=30_000)
     views = page.evaluate(LINES)
     assert [view["left"] for view in views] == [""] * count
+    assert all(view["whole"] for view in views), "a stylesheet cuts a view off"
     return views
 
 
@@ -65,7 +69,7 @@ def check_views(page, name):
     page.select_option("[data-bertviz] select >> nth=0", "1")  # the menu works, and only on its own view
     again = page.evaluate(LINES)
     assert again[0]["lines"] == pytest.approx((rounded[1] / HEADS).flatten().tolist(), abs=1e-9)
-    assert again[2]["lines"] == views[2]["lines"]
+    assert again[2]["lines"] == views[2]["lines"] and again[0]["whole"]
     page.locator("[data-bertviz] >> nth=1").locator("svg rect").nth(3).click()  # a click makes a head large
     assert len(page.evaluate(LINES)[1]["lines"]) > len(views[1]["lines"])
 
@@ -142,7 +146,7 @@ def test_nbval_forgives_rounding_and_sees_another_text(view):
 
     def compared(attention, words):
         page = view(attention, words)._repr_html_()
-        for pattern, replacement in patterns.items():
+        for pattern, replacement in patterns:
             page = re.sub(pattern, replacement, page)
         assert len(page) < 4_000
         return page
