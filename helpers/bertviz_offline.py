@@ -48,9 +48,12 @@ box.dataset.drawn = "";
 try {
     window.bertvizLibraries ??= Promise.all([library("JQUERY"), library("D3")]);
     const [jQuery, d3] = await window.bertvizLibraries;
-    new MutationObserver(() => box.querySelectorAll("svg").forEach((svg) => {  // JupyterLab's style would shrink it
-        svg.style.maxWidth = "none";
-        svg.style.height = `${parseFloat(svg.getAttribute("height"))}px`;
+    new MutationObserver(() => box.querySelectorAll("svg").forEach((svg) => {  // JupyterLab's style sheet would cut it off
+        const [width, height] = ["width", "height"].map((side) => svg.getAttribute(side));
+        const fixed = !width.endsWith("%");  // then a narrow cell shows all of it, only smaller
+        if (fixed) svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+        svg.style.height = fixed ? "auto" : `${parseFloat(height)}px`;
+        svg.style.maxWidth = "100%";
     })).observe(box, {childList: true, subtree: true});
     window.bertvizViews = (window.bertvizViews ?? 0) + 1;
     const root = box.querySelector(`[id="${name}"]`);

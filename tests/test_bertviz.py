@@ -35,8 +35,10 @@ LINES = """() => [...document.querySelectorAll('[data-bertviz]')].map((box) => (
     words: [...box.querySelectorAll('svg text')].map((text) => text.textContent),
     seen: box.querySelector('svg')?.getBoundingClientRect().height ?? 0,
     whole: [...box.querySelectorAll('svg')].every((svg) => {
-        const {width, height} = svg.getBoundingClientRect(), given = svg.getAttribute('width');
-        return height === parseFloat(svg.getAttribute('height')) && (given.endsWith('%') || width === parseFloat(given));
+        const {width, height, right} = svg.getBoundingClientRect(), given = svg.getAttribute('width');
+        const scale = given.endsWith('%') ? 1 : width / parseFloat(given);
+        return Math.abs(height - scale * parseFloat(svg.getAttribute('height'))) < 1
+            && right <= box.getBoundingClientRect().right;
     }),
     left: box.querySelector('p')?.textContent ?? '',
 }))"""
