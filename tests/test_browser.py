@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from helpers.bundle import ROOT
+from tests import full_profile
+from tests.hub import Hub
 
 PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
@@ -52,8 +54,8 @@ SEEN = """() => {
 
 
 @contextlib.contextmanager
-def jupyterlab(folder: Path, **settings):
-    """A JupyterLab server on a folder, with settings of its plug-ins; its address."""
+def jupyterlab(folder: Path, environment: dict | None = None, **settings):
+    """A JupyterLab server on a folder, with settings of its plug-ins and more variables for its kernels; its address."""
     settings = {"apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False}, **settings}
     for name, values in settings.items():
         file = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
@@ -68,6 +70,7 @@ def jupyterlab(folder: Path, **settings):
         **os.environ,
         "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / "w"),
+        **(environment or {}),
     }
     with (folder / "server.log").open("w") as log:
         server = subprocess.Popen(command, env=env, stdout=log, stderr=log)
@@ -88,13 +91,15 @@ def jupyterlab(folder: Path, **settings):
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """A JupyterLab server on a copy of the notebooks; yields its address."""
+    """A JupyterLab server on a copy of the notebooks, in profile full with small random models; yields its address."""
     folder = tmp_path_factory.mktemp("lab")
     for path in PATHS:
         shutil.copy(path, folder)
-    # All cells in the page, not only those on the screen.
-    with jupyterlab(folder, **{"notebook-extension/tracker": {"windowingMode": "none"}}) as address:
-        yield address
+    everything_in_the_page = {"notebook-extension/tracker": {"windowingMode": "none"}}  # not only what is on the screen
+    with Hub(full_profile.repositories()) as hub:
+        kernels = full_profile.environment(hub, tmp_path_factory.mktemp("hub"))
+        with jupyterlab(folder, kernels, **everything_in_the_page) as address:
+            yield address
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +132,7 @@ def opened(browser, lab: str, name: str, height: int = 1000):
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_run_all(lab, browser, path: Path):
+    """In profile full, from a local Hub: nbval has run the cells in mini, and here every line has to work with other models."""
     page = opened(browser, lab, path.name)
     page.evaluate(RUN_ALL)
     page.wait_for_function(FINISHED, polling=500)
@@ -134,6 +140,7 @@ def test_run_all(lab, browser, path: Path):
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     for cell in cells:
         source, tags = "".join(cell["source"]), cell["metadata"].get("tags", [])
+        assert "course.start(" not in source or "profile full" in json.dumps(cell["outputs"])
         assert cell["execution_count"], f"did not run:\n{source}"
         for output in cell["outputs"]:
             assert output.get("name") != "stderr", f"stderr: {output.get('text')}\n{source}"
