@@ -48,7 +48,9 @@ class Predictor:
             CourseError: ``texts`` is no list of texts, is empty, or holds one with more tokens than the model has positions for.
         """
         if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
-            raise CourseError("predict_proba takes a list of texts and answers with one row each: put a single text into a list.")
+            raise CourseError(
+                "predict_proba takes a list of texts and answers with one row each: put a single text into a list."
+            )
         if not len(texts):
             raise CourseError("There is no text to predict: the list is empty.")
         places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
@@ -56,7 +58,9 @@ class Predictor:
         lengths = [len(row) for row in ids]
         longest = self.model.config.max_position_embeddings
         if max(lengths) > longest:
-            raise CourseError(f"A text has {max(lengths)} tokens and the model reads at most {longest}: shorten it first.")
+            raise CourseError(
+                f"A text has {max(lengths)} tokens and the model reads at most {longest}: shorten it first."
+            )
         found = np.empty((len(ids), self.model.config.num_labels))
         was_training = self.model.training
         self.model.eval()
@@ -120,11 +124,13 @@ def lime_scores(
         raise CourseError(f"LIME cannot fit a line to {samples} samples: a few hundred are usual.")
     predictor, words = Predictor(model, tokenizer), prepare(model, tokenizer, text).words
     chosen = target_class(model, torch.from_numpy(predictor.predict_proba([text])), target)
-    explainer = LimeTextExplainer(  # a new one at every call: a used one has drawn random numbers, and would go on from there
-        bow=False,
-        mask_string=tokenizer.mask_token if mask is None else mask,
-        feature_selection="none",
-        random_state=seed,
+    explainer = (
+        LimeTextExplainer(  # a new one at every call: a used one has drawn random numbers, and would go on from there
+            bow=False,
+            mask_string=tokenizer.mask_token if mask is None else mask,
+            feature_selection="none",
+            random_state=seed,
+        )
     )
     found = explainer.explain_instance(text, predictor.predict_proba, labels=(chosen,), num_samples=samples)
     weights = dict(found.local_exp[chosen])

@@ -62,6 +62,7 @@ def curves(
     kind: str = "deletion",
     orders: Sequence[Sequence[int]] | None = None,
     steps: int = STEPS,
+    mask: str | None = None,
 ) -> np.ndarray:
     """The probability of each explained class along the way: ``(explanations, steps + 1)``.
 
@@ -73,6 +74,7 @@ def curves(
         kind: "deletion" or "insertion".
         orders: one an explanation, in place of its own scores' order.
         steps: see ``versions``.
+        mask: what stands for a hidden word; ``None`` for the tokenizer's ``[MASK]``, ``""`` for nothing.
 
     Raises:
         CourseError: the kind is unknown, an explanation's label is none of the model's, or there is not one order each.
@@ -83,7 +85,7 @@ def curves(
     classes = {name: number for number, name in predictor.model.config.id2label.items()}
     if unknown := {one.label for one in found} - set(classes):
         raise CourseError(f"The model has no class {sorted(unknown)[0]!r}; its classes are {', '.join(classes)}.")
-    mask = predictor.tokenizer.mask_token
+    mask = predictor.tokenizer.mask_token if mask is None else mask
     texts = [versions(one.text, order, mask, kind, steps) for one, order in zip(found, orders, strict=True)]
     answers = predictor.predict_proba([text for row in texts for text in row])
     answers = answers.reshape(len(found), steps + 1, -1)  # (explanations, points, classes)
