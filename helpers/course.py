@@ -49,14 +49,17 @@ def profile() -> str:
 
 
 def start(seed: int = 42) -> None:
-    """Begin a notebook: seed every random number generator, quiet the logs, set the plot style, say profile and device."""
+    """Begin a notebook: seed every random number generator, quiet the logs, set the plot style, say profile and device.
+
+    In profile full, what a notebook asserts is only remarked if it fails (``helpers.claims``): it was measured in mini.
+    """
     import datasets
     import matplotlib.pyplot as plt
     import numpy as np
     import torch
     import transformers
 
-    from helpers import device
+    from helpers import claims, device
 
     name = profile()
     random.seed(seed)
@@ -75,6 +78,10 @@ def start(seed: int = 42) -> None:
             "figure.constrained_layout.use": True,
         }
     )
+    if name == "full":
+        from IPython import get_ipython
+
+        claims.assertions_as_remarks(get_ipython())
     print(f"profile {name} · {device.describe(device.best())} · seed {seed}")
 
 
@@ -109,6 +116,8 @@ def fine_tuned(task: str, **settings: object) -> tuple[PreTrainedModel, PreTrain
     """
     import transformers
 
+    from helpers.padding import longest_input
+
     source = _named(FINE_TUNED, task, "fine-tuned model")
     names = DATASETS[source.dataset].names
     auto = getattr(transformers, HEADS[source.kind])
@@ -125,7 +134,10 @@ def fine_tuned(task: str, **settings: object) -> tuple[PreTrainedModel, PreTrain
     model = auto.from_pretrained(folder, use_safetensors=True, **settings).float()
     if names:
         model.config.update(_labels(_course_names(source, model.config.id2label, names)))
-    return model.eval(), transformers.AutoTokenizer.from_pretrained(folder)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    # An old checkpoint may not say how much it reads; then a pipeline would not cut, and the model would fail.
+    tokenizer.model_max_length = min(tokenizer.model_max_length, longest_input(model.config))
+    return model.eval(), tokenizer
 
 
 def _labels(names: Sequence[str]) -> dict[str, dict]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from helpers.errors import CourseError
-from helpers.padding import POOLINGS, length_batches, pad, pool
+from helpers.padding import POOLINGS, length_batches, longest_input, pad, pool
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -80,7 +80,7 @@ def embed(
             f"The tokenizer has {len(tokenizer):,} entries, the model only {model.config.vocab_size:,}: "
             "load both from the same checkpoint."
         )
-    ids = encode(texts, tokenizer, min(max_length, model.config.max_position_embeddings))
+    ids = encode(texts, tokenizer, min(max_length, longest_input(model.config)))
     vectors = torch.empty(len(ids), len(layers), model.config.hidden_size)
     was_training = model.training
     model.eval()
@@ -123,7 +123,7 @@ def word_vectors(
         CourseError: as ``embed``.
     """
     layers = _layers(layer, model.config.num_hidden_layers + 1)
-    limit = model.config.max_position_embeddings
+    limit = longest_input(model.config)
     encode([text], tokenizer, limit)  # says what is wrong with the text, and whether it is cut
     inputs = tokenizer(text, return_tensors="pt", truncation=True, max_length=limit).to(model.device)
     was_training = model.training

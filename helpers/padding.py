@@ -6,12 +6,25 @@ Shapes are written ``(batch, tokens, hidden)``; a mask is 1 at real tokens and 0
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 
 from helpers.errors import CourseError
 
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
+
 POOLINGS = ("cls", "mean", "max")
+
+
+def longest_input(config: PretrainedConfig) -> int:
+    """Tokens that a model can read at once, special ones included: the rows of its table of positions.
+
+    RoBERTa's family counts positions from the row behind the padding's, so two of its 514 rows are never read.
+    """
+    unused = config.pad_token_id + 1 if config.model_type in ("roberta", "xlm-roberta", "camembert") else 0
+    return config.max_position_embeddings - unused
 
 
 def pad(

@@ -89,7 +89,7 @@ class Tagger(torch.nn.Module):
         super().__init__()
         self.rule, self.device, self.widest = rule, torch.device("cpu"), 0
         self.config = SimpleNamespace(
-            id2label=dict(enumerate(names)), num_labels=len(names), max_position_embeddings=positions
+            id2label=dict(enumerate(names)), num_labels=len(names), max_position_embeddings=positions, model_type="bert"
         )
 
     def forward(self, input_ids, attention_mask):

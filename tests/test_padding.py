@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.errors import CourseError
-from helpers.padding import length_batches, pad, pool, windows
+from helpers.padding import length_batches, longest_input, pad, pool, windows
 
 ids = st.lists(st.lists(st.integers(1, 30521), min_size=1, max_size=40), min_size=1, max_size=12)
 
@@ -103,3 +103,22 @@ def test_mean_and_max_by_hand():
 def test_bad_input_is_one_sentence(call, message):
     with pytest.raises(CourseError, match=message):
         call()
+
+
+@pytest.mark.parametrize(("family", "longest"), [("Bert", 20), ("Roberta", 18), ("DistilBert", 20), ("Electra", 20)])
+def test_the_longest_input_fits_and_one_more_does_not(family, longest):
+    import transformers
+
+    sizes = {
+        "vocab_size": 30,
+        "hidden_size": 8,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 8,
+    }
+    config = getattr(transformers, f"{family}Config")(**sizes, max_position_embeddings=20)
+    model = getattr(transformers, f"{family}Model")(config).eval()
+    assert longest_input(config) == longest
+    model(torch.full((1, longest), 5))
+    with pytest.raises((IndexError, RuntimeError)):
+        model(torch.full((1, longest + 1), 5))

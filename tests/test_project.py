@@ -78,13 +78,14 @@ def test_no_unsafe_loading_anywhere():
 def test_dependencies_between_helpers_point_one_way():
     order = [
         "errors",
+        "padding",
         "device",
         "bundle",
         "sources",
         "reading",
+        "claims",
         "course",
         "measure",
-        "padding",
         "metrics",
         "tasks",
         "embeddings",

@@ -9,6 +9,7 @@ import torch
 
 from helpers.errors import CourseError
 from helpers.explain.words import piece_words, word_spans
+from helpers.padding import longest_input
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -37,7 +38,7 @@ def prepare(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, text: st
     """
     spans = word_spans(text)
     encoded = tokenizer(text, return_offsets_mapping=True)
-    longest = model.config.max_position_embeddings
+    longest = longest_input(model.config)
     if len(encoded["input_ids"]) > longest:
         raise CourseError(
             f"The text has {len(encoded['input_ids'])} tokens and the model reads at most {longest}: explain a part of it, "

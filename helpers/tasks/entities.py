@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from helpers.errors import CourseError
-from helpers.padding import length_batches, pad
+from helpers.padding import length_batches, longest_input, pad
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -191,7 +191,7 @@ def find_entities(
     names = [model.config.id2label[i] for i in range(model.config.num_labels)]
     spans_of(names)  # says which name is no tag
     words = [words_in(text) for text in texts]
-    limit = max_length or model.config.max_position_embeddings
+    limit = max_length or longest_input(model.config)
     encoded = tokenizer(
         [[text[start:end] for start, end in own] for text, own in zip(texts, words, strict=True)],
         is_split_into_words=True,
