@@ -15,7 +15,7 @@ import torch
 from helpers.errors import CourseError
 from helpers.explain.inputs import check_classes, prepare, target_class
 from helpers.explain.words import Attribution, word_spans
-from helpers.padding import length_batches, pad
+from helpers.padding import length_batches, longest_input, pad
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -56,7 +56,7 @@ class Predictor:
         places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
         ids = self.tokenizer(list(places))["input_ids"]
         lengths = [len(row) for row in ids]
-        longest = self.model.config.max_position_embeddings
+        longest = longest_input(self.model.config)
         if max(lengths) > longest:
             raise CourseError(
                 f"A text has {max(lengths)} tokens and the model reads at most {longest}: shorten it first."
