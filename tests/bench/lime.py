@@ -50,7 +50,7 @@ def one(way: str, count: int) -> dict[str, object]:
     pipe = pipeline("text-classification", model=model, tokenizer=tokenizer, device=model.device, top_k=None)
 
     def by_pipeline(some: list[str]) -> list[list[float]]:
-        rows = [{answer["label"]: answer["score"] for answer in pipe(text)} for text in some]
+        rows = [{answer["label"]: answer["score"] for answer in pipe([text])[0]} for text in some]
         return [[row[name] for name in names] for row in rows]
 
     read = predictor.predict_proba if way == "predictor" else by_pipeline
