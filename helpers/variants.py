@@ -6,6 +6,7 @@ count or to measure. Their weights would be another matter: what ``built`` retur
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -126,7 +127,8 @@ def forward_seconds(model: torch.nn.Module, rows: int = 4, tokens: int = 64, rep
     Raises:
         CourseError: there are no rows, tokens or repeats, or more tokens than the model reads.
     """
-    longest = getattr(getattr(model, "config", None), "max_position_embeddings", None) or tokens
+    longest = getattr(getattr(model, "config", None), "max_position_embeddings", 0)
+    longest = longest if longest > 0 else tokens  # XLNet counts distances and says -1: no limit
     if min(rows, tokens, repeats) < 1 or tokens > longest:
         raise CourseError(
             f"{rows} rows of {tokens} tokens, {repeats} times: at least 1 each, and at most {longest} tokens."
@@ -217,6 +219,9 @@ def small_checkpoint(name: str, folder: str | Path, tokenizer: PreTrainedTokeniz
     model = transformers.AutoModel.from_config(config_of(name, **(small | ends)))
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    if family == "XLNet":  # its classifier reads the last token, so padding stands on the left
+        path = Path(folder) / "tokenizer_config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"padding_side": "left"}, indent=2), encoding="utf8")
     return Path(folder)
 
 
