@@ -59,10 +59,10 @@ def test_the_chapters_cell_trains_every_architecture_by_its_name(name, folders, 
     exec(source, space)
     reviews = course.dataset("sentiment")
     train = reviews["train"].select(range(64))
-    model, history = space["train_classifier"](str(folders[name]), train, train, rate=3e-3, epochs=8)
+    model, history = space["train_classifier"](str(folders[name]), train, train, rate=3e-3, epochs=24)
     assert type(model).__name__ == f"{VARIANTS[name].family}ForSequenceClassification"
     losses = [loss for _, loss, _ in history.losses]
-    assert losses[-1] < losses[0]
+    assert sum(losses[-3:]) < 0.5 * sum(losses[:3])  # 64 rows, seen often enough to be learnt by heart
     encoded = AutoTokenizer.from_pretrained(folders[name])("A short film.", return_tensors="pt")
     assert model(**encoded).logits.shape == (1, 2)
 
