@@ -9,9 +9,11 @@ A notebook never asks which of these is on: it asks for things by name.
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
 import random
+import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -62,6 +64,8 @@ def start(seed: int = 42) -> None:
     from helpers import claims, device
 
     name = profile()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a script in a terminal that knows ASCII only: "?" is better than an error
+        sys.stdout.reconfigure(errors="replace")
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import filelock
 
 from helpers.errors import CourseError
 from helpers.tasks import IGNORE
@@ -107,6 +113,33 @@ def last_checkpoint(folder: Path, record: dict) -> Path | None:
     return next((path for path in found if _whole(path)), None)
 
 
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep a second training out of ``folder`` while this one writes to it; a killed process lets go by itself.
+
+    Of the processes that train together (``accelerate launch``), the first one holds the folder for all.
+
+    Raises:
+        CourseError: another training writes there now.
+    """
+    if os.environ.get("RANK", "0") != "0":
+        yield
+        return
+    lock = filelock.FileLock(folder / "fine_tune.lock", timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise CourseError(
+            f"Another training is writing to {folder} now, perhaps in another notebook: wait for its end, or choose another folder."
+        ) from None
+    except (OSError, NotImplementedError):  # some mounted drives know no locks; better unguarded than not at all
+        pass
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _said(model: dict | None) -> str:
     return (
         f"{model['class']} with the labels {', '.join(model['labels']) or 'none'}" if model else "not made by fine_tune"
@@ -114,9 +147,13 @@ def _said(model: dict | None) -> str:
 
 
 def _whole(checkpoint: Path) -> bool:
-    """``Trainer`` writes trainer_state.json last."""
+    """``Trainer`` writes trainer_state.json last; and a disk that failed later may have cut off what was whole once."""
+    from safetensors import SafetensorError, safe_open
+
     try:
         json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf8"))
-    except (OSError, ValueError):
+        with safe_open(checkpoint / "model.safetensors", "pt"):  # compares the file's length with its table of contents
+            pass
+    except (OSError, ValueError, SafetensorError):
         return False
-    return (checkpoint / "model.safetensors").is_file()
+    return all(map(zipfile.is_zipfile, checkpoint.glob("*.pt")))  # torch's files are zips, their contents at the end

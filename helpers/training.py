@@ -11,12 +11,14 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from safetensors import SafetensorError
 from transformers import (
     DataCollatorForTokenClassification,
     DataCollatorWithPadding,
@@ -31,7 +33,7 @@ from transformers import (
 from helpers import device, metrics
 from helpers.errors import CourseError
 from helpers.history import History
-from helpers.preflight import RECORD, check_split, head_of, last_checkpoint, record_of
+from helpers.preflight import RECORD, alone, check_split, head_of, last_checkpoint, record_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -84,7 +86,8 @@ def fine_tune(
 
     Raises:
         CourseError: a column is missing, a split is empty or smaller than a batch, a label does not fit the model, there is only
-            one class, the loss is no number any more, ``best_by`` is no score, or the folder holds another run.
+            one class, the loss is no number any more, ``best_by`` is no score, the folder holds another run, another
+            training writes to it now, or it is full.
     """
     folder = Path(folder)
     check_split(train, "training", model, batch_size)
@@ -151,10 +154,11 @@ def fine_tune(
     )
     trainer.remove_callback(PrinterCallback)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / RECORD).write_text(json.dumps(record, indent=1), encoding="utf8")
     began = time.perf_counter()
     try:
-        trainer.train(resume_from_checkpoint=str(last) if last else None)
+        with alone(folder):
+            (folder / RECORD).write_text(json.dumps(record, indent=1), encoding="utf8")
+            trainer.train(resume_from_checkpoint=str(last) if last else None)
     except KeyError as error:
         if best_by in str(error):
             raise CourseError(
@@ -171,10 +175,24 @@ def fine_tune(
 
 
 class _InOrder(Trainer):
-    """With ``group_by_length`` Trainer reorders the evaluation rows, too, and predictions no longer belong to their rows."""
+    """With ``group_by_length`` Trainer reorders the evaluation rows, too, and predictions no longer belong to their rows.
+
+    And a checkpoint that does not fit on the disk any more is one sentence, and leaves nothing half-written.
+    """
 
     def _get_eval_sampler(self, eval_dataset: Dataset) -> torch.utils.data.Sampler | None:
         return torch.utils.data.SequentialSampler(eval_dataset) if self.args.world_size <= 1 else None
+
+    def _save_checkpoint(self, *args: object, **settings: object) -> None:
+        try:
+            super()._save_checkpoint(*args, **settings)
+        except (OSError, RuntimeError, SafetensorError) as error:  # Python's files, torch's, and the weights'
+            folder, step = Path(self.args.output_dir), self.state.global_step
+            shutil.rmtree(folder / f"checkpoint-{step}", ignore_errors=True)
+            raise CourseError(
+                f"Could not save the checkpoint of step {step} in {folder} ({str(error).splitlines()[0]}): make room there, or "
+                "choose a folder elsewhere, and run the cell again; it goes on from the checkpoint before, if there is one."
+            ) from error
 
 
 class _Watch(TrainerCallback):

@@ -19,6 +19,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from helpers import bundle, course
 from helpers.sources import CHECKPOINTS, DATASETS, FINE_TUNED, DataSource
 from tests.data_checks import rows_of
+from tests.hub import Hub
 
 BERT = {
     "hidden_size": 48,
@@ -29,6 +30,16 @@ BERT = {
 }
 DISTILBERT = {"dim": 48, "n_layers": 4, "n_heads": 4, "hidden_dim": 96, "initializer_range": 0.2}
 ROBERTA = BERT | {"max_position_embeddings": 514, "type_vocab_size": 1, "pad_token_id": 1}
+
+
+def environment(hub: Hub, cache: Path) -> dict[str, str]:
+    """What a kernel needs to get everything from a Hub on this machine, into a cache of its own."""
+    return {
+        "COURSE_PROFILE": "full",
+        "HF_ENDPOINT": hub.address,
+        "HF_HOME": str(cache),
+        "HF_HUB_DISABLE_XET": "1",
+    }
 
 
 def texts() -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Every notebook in a real JupyterLab, driven by a real browser: Run All, no error, pictures and widgets visible."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -13,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from helpers.bundle import ROOT
+from tests import full_profile
+from tests.hub import Hub
 
 PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
@@ -50,16 +53,10 @@ SEEN = """() => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """A JupyterLab server on a copy of the notebooks; yields its address."""
-    folder = tmp_path_factory.mktemp("lab")
-    for path in PATHS:
-        shutil.copy(path, folder)
-    settings = {
-        "notebook-extension/tracker": {"windowingMode": "none"},  # all cells in the page, not only those on the screen
-        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
-    }
+@contextlib.contextmanager
+def jupyterlab(folder: Path, environment: dict | None = None, **settings):
+    """A JupyterLab server on a folder, with settings of its plug-ins and more variables for its kernels; its address."""
+    settings = {"apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False}, **settings}
     for name, values in settings.items():
         file = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True)
@@ -73,6 +70,7 @@ def lab(tmp_path_factory):
         **os.environ,
         "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / "w"),
+        **(environment or {}),
     }
     with (folder / "server.log").open("w") as log:
         server = subprocess.Popen(command, env=env, stdout=log, stderr=log)
@@ -92,6 +90,19 @@ def lab(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """A JupyterLab server on a copy of the notebooks, in profile full with small random models; yields its address."""
+    folder = tmp_path_factory.mktemp("lab")
+    for path in PATHS:
+        shutil.copy(path, folder)
+    everything_in_the_page = {"notebook-extension/tracker": {"windowingMode": "none"}}  # not only what is on the screen
+    with Hub(full_profile.repositories()) as hub:
+        kernels = full_profile.environment(hub, tmp_path_factory.mktemp("hub"))
+        with jupyterlab(folder, kernels, **everything_in_the_page) as address:
+            yield address
+
+
+@pytest.fixture(scope="module")
 def browser():
     from playwright.sync_api import sync_playwright
 
@@ -101,26 +112,35 @@ def browser():
         running.close()
 
 
-@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
-def test_run_all(lab, browser, path: Path):
-    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+def opened(browser, lab: str, name: str, height: int = 1000):
+    """A notebook of a server in a page of its own, offline: whatever it asks for elsewhere does not come, as on a train."""
+    page = browser.new_page(viewport={"width": 1280, "height": height})
     page.set_default_timeout(400_000)
-    # Offline, as a student on a train: whatever a page asks for elsewhere does not come.
     page.route(
         "**/*",
         lambda route: route.continue_() if route.request.url.startswith((lab, "data:", "blob:")) else route.abort(),
     )
-    page.goto(f"{lab}/lab/workspaces/{path.stem}/tree/{path.name}")  # a workspace of its own: no tabs of the one before
+    page.goto(
+        f"{lab}/lab/workspaces/{Path(name).stem}/tree/{name}"
+    )  # a workspace of its own: no tabs of the one before
     page.wait_for_function(
-        f"() => window.jupyterapp?.shell?.currentWidget?.context?.path === '{path.name}'"
-        " && window.jupyterapp.shell.currentWidget.content?.model?.cells?.length > 3"
+        f"() => window.jupyterapp?.shell?.currentWidget?.context?.path === '{name}'"
+        " && window.jupyterapp.shell.currentWidget.content?.model?.cells?.length > 1"
     )
+    return page
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_run_all(lab, browser, path: Path):
+    """In profile full, from a local Hub: nbval has run the cells in mini, and here every line has to work with other models."""
+    page = opened(browser, lab, path.name)
     page.evaluate(RUN_ALL)
     page.wait_for_function(FINISHED, polling=500)
     notebook = page.evaluate("() => window.jupyterapp.shell.currentWidget.content.model.toJSON()")
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     for cell in cells:
         source, tags = "".join(cell["source"]), cell["metadata"].get("tags", [])
+        assert "course.start(" not in source or "profile full" in json.dumps(cell["outputs"])
         assert cell["execution_count"], f"did not run:\n{source}"
         for output in cell["outputs"]:
             assert output.get("name") != "stderr", f"stderr: {output.get('text')}\n{source}"

@@ -1,4 +1,4 @@
-"""COURSE_PROFILE=full from top to bottom: every notebook, with small random models under the real ids, from a local Hub."""
+"""COURSE_PROFILE=full from top to bottom where there is no browser: every notebook, with small random models, from a local Hub."""
 
 import os
 import tempfile
@@ -11,6 +11,7 @@ from nbclient import NotebookClient
 from helpers.bundle import ROOT
 from tests import full_profile
 from tests.hub import Hub
+from tests.test_browser import BROWSER
 
 PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 
@@ -19,14 +20,10 @@ PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 def profile(tmp_path_factory):
     """The environment of a kernel that gets everything from a Hub on this machine."""
     with Hub(full_profile.repositories()) as hub:
-        yield {
-            "COURSE_PROFILE": "full",
-            "HF_ENDPOINT": hub.address,
-            "HF_HOME": str(tmp_path_factory.mktemp("hub")),
-            "HF_HUB_DISABLE_XET": "1",
-        }
+        yield full_profile.environment(hub, tmp_path_factory.mktemp("hub"))
 
 
+@pytest.mark.skipif(BROWSER is not None, reason="tests/test_browser.py does the same in JupyterLab")
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_every_notebook_runs(path: Path, profile):
     notebook = nbformat.read(path, as_version=4)

@@ -97,6 +97,8 @@ def test_dependencies_between_helpers_point_one_way():
         "history",
         "preflight",
         "training",
+        "distillation",
+        "variants",
         "parity",
         "exercises",
     ]

@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +22,11 @@ from transformers import (
 from helpers import course
 from helpers.errors import CourseError
 from helpers.training import _InOrder, fine_tune
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
 
 WORDS = ("bad", "good")
 
@@ -243,15 +247,61 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_numbers(tokenizer, rows, sp
         assert torch.equal(again(**batch).logits, model(**batch).logits)
 
 
-def test_a_checkpoint_that_was_cut_off_is_passed_over(tokenizer, split, tmp_path):
-    whole = run(tokenizer, split, tmp_path)
-    last = tmp_path / "checkpoint-27"
-    (last / "trainer_state.json").write_text('{"epoch": 2.')
-    if not (tmp_path / "checkpoint-18").exists():  # only the best and the last are kept
-        shutil.copytree(last, tmp_path / "checkpoint-18")
-        (tmp_path / "checkpoint-18" / "trainer_state.json").unlink()
-    again = run(tokenizer, split, tmp_path)
-    assert again.evaluations[-1] == pytest.approx(whole.evaluations[-1], abs=1e-4)
+@pytest.mark.parametrize("name", ["trainer_state.json", "model.safetensors", "optimizer.pt"])
+def test_a_checkpoint_that_was_cut_off_is_passed_over(name, tokenizer, split, tmp_path):
+    whole = run(tokenizer, split, tmp_path, keep=3)
+    file = tmp_path / "checkpoint-27" / name
+    file.write_bytes(file.read_bytes()[:-100])
+    again = Stop()
+    history = run(tokenizer, split, tmp_path, keep=3, callbacks=[again])
+    assert again.steps == list(range(19, 28))
+    assert history.evaluations[-1] == pytest.approx(whole.evaluations[-1], abs=1e-4)
+
+
+def test_two_trainings_at_once_in_one_folder_are_refused(tokenizer, split, tmp_path):
+    class Second(TrainerCallback):
+        def on_step_end(self, args, state, control, **_):
+            if state.global_step == 5:
+                with pytest.raises(CourseError, match="Another training is writing to") as self.error:
+                    run(tokenizer, split, tmp_path)
+
+    second = Second()
+    history = run(tokenizer, split, tmp_path, callbacks=[second])
+    assert "\n" not in str(second.error.value)
+    assert history.evaluations[-1]["step"] == 27
+    assert run(tokenizer, split, tmp_path).evaluations[-1]["step"] == 27, "afterwards the folder is free again"
+
+
+class FullDisk(TrainerCallback):
+    """From step 14 on, no file may grow beyond so many bytes: what a full disk does to whoever writes."""
+
+    def __init__(self, most):
+        self.most = most
+
+    def on_step_end(self, args, state, control, **_):
+        if state.global_step == 14:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self.most, resource.RLIM_INFINITY))
+
+
+@pytest.mark.skipif(resource is None, reason="this system has no limit on the size of a file")
+@pytest.mark.parametrize("most", [500, 1_000_000, 5_000_000])  # ends in the settings, the weights, the optimizer
+def test_a_full_disk_is_one_sentence_and_costs_one_checkpoint(most, tokenizer, split, tmp_path):
+    whole = run(tokenizer, split, tmp_path / "whole").evaluations
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        with pytest.raises(
+            CourseError, match=r"Could not save the checkpoint of step 18 in .*make room there"
+        ) as error:
+            run(tokenizer, split, tmp_path / "full", callbacks=[FullDisk(most)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "\n" not in str(error.value)
+    assert [path.name for path in (tmp_path / "full").glob("checkpoint-*")] == ["checkpoint-9"]
+    again = Stop()
+    history = run(tokenizer, split, tmp_path / "full", callbacks=[again])
+    assert again.steps[0] == 10
+    for one, other in zip(history.evaluations, whole, strict=True):
+        assert one == pytest.approx(other, abs=1e-4)
 
 
 # Bad input

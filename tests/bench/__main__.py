@@ -1,10 +1,10 @@
-"""``python -m tests.bench chapters`` or ``training``: what the course costs, measured; ``--help`` after the name says more."""
+"""``python -m tests.bench chapters``, ``training`` or ``lime``: what the course costs, measured; ``--help`` after the name says more."""
 
 import sys
 
-from tests.bench import chapters, training
+from tests.bench import chapters, lime, training
 
-BENCHES = {"chapters": chapters.main, "training": training.main}
+BENCHES = {"chapters": chapters.main, "training": training.main, "lime": lime.main}
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in BENCHES:
