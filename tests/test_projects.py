@@ -95,6 +95,7 @@ def test_classification_learns_and_comes_back_the_same(file, tmp_path):
     assert [p.label for p in again.predict(texts)] == ["sharp", "dull", "sharp"]
     assert all(0.5 <= p.confidence <= 1 for p in again.predict(texts))
     assert (again.kind, again.scores, again.remarks) == (project.kind, project.scores, project.remarks)
+    assert again.model.config._attn_implementation == project.model.config._attn_implementation
     project.save(tmp_path / "kept")  # over an older save
 
 

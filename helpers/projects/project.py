@@ -93,7 +93,9 @@ class Project:
             raise CourseError(f"{folder.name} is not empty and holds no project; choose a new folder.")
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
-        record = {"kind": self.kind, "scores": self.scores, "remarks": self.remarks}
+        # Two ways of computing attention round differently, so the loaded model has to use the same.
+        attention = self.model.config._attn_implementation
+        record = {"kind": self.kind, "attention": attention, "scores": self.scores, "remarks": self.remarks}
         (folder / RECORD).write_text(json.dumps(record, indent=1), encoding="utf8")
 
 
@@ -108,7 +110,8 @@ def load(folder: str | Path) -> Project:
     folder = Path(folder)
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf8"))
-        model = getattr(transformers, HEADS[record["kind"]]).from_pretrained(folder, local_files_only=True)
+        settings = {"attn_implementation": record["attention"], "local_files_only": True}
+        model = getattr(transformers, HEADS[record["kind"]]).from_pretrained(folder, **settings)
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except FileNotFoundError as error:
         raise CourseError(f"There is no project in {folder.name}: project.save(folder) makes one.") from error
