@@ -224,7 +224,9 @@ def _fit(project: Project, rows: list[dict], learn: list[int], judge: list[int],
             folder,
             epochs=epochs,
             rate=rate,
-            batch_size=min(16, len(learn)),
+            batch_size=min(
+                8 if project.kind == "questions" else 16, len(learn)
+            ),  # attention over long windows fills the memory
             evaluations=1,
             seed=seed,
         )
