@@ -214,6 +214,10 @@ def _fit(project: Project, rows: list[dict], learn: list[int], judge: list[int],
     if len(rows) < LEAST:
         raise CourseError(f"There are {len(rows)} rows; at least {LEAST} are needed, to learn and to judge.")
     table = Dataset.from_list(rows)
+    device.release()  # what an earlier project left behind
+    # A few rows touch few of the word vectors; left as they are, they cost neither gradients nor the optimizer's averages.
+    project.model.get_input_embeddings().requires_grad_(False)
+    size = 4 if project.kind == "questions" else 16  # attention over long windows fills the memory
     rate = 5e-5 * (768 / project.model.config.hidden_size) ** 2
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         fine_tune(
@@ -224,9 +228,7 @@ def _fit(project: Project, rows: list[dict], learn: list[int], judge: list[int],
             folder,
             epochs=epochs,
             rate=rate,
-            batch_size=min(
-                8 if project.kind == "questions" else 16, len(learn)
-            ),  # attention over long windows fills the memory
+            batch_size=min(size, len(learn)),
             evaluations=1,
             seed=seed,
         )
