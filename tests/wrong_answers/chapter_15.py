@@ -1,0 +1,137 @@
+"""Wrong answers to the exercises of chapter 15, each with a distinctive part of the sentence it must get."""
+
+import numpy as np
+import torch
+
+
+def _fertility(pieces=None, unknown=None, flip=False):
+    """The right answer, with one of its two numbers replaced."""
+
+    def answer(words, cut):
+        cuts = [cut(word) for word in words]
+        known = [own for own in cuts if "[UNK]" not in own]
+        first = pieces(cuts, known) if pieces else sum(map(len, known)) / len(known) if known else float("nan")
+        second = unknown(cuts, known) if unknown else 1 - len(known) / len(cuts)
+        return (second, first) if flip else (first, second)
+
+    return answer
+
+
+def _divides(words, cut):
+    known = [own for own in map(cut, words) if "[UNK]" not in own]
+    return sum(map(len, known)) / len(known), 1 - len(known) / len(words)
+
+
+def _zero(words, cut):
+    pieces, unknown = _fertility()(words, cut)
+    return (0.0 if unknown == 1 else pieces), unknown
+
+
+def _rank(scores, dim=1, descending=True):
+    return 1 + scores.argsort(dim, descending=descending).argsort(dim)
+
+
+def _fuse(part):
+    return lambda scores, constant: sum(part(own, constant) for own in scores)
+
+
+def _team(pick, score=None):
+    def answer(confidence, right, person, share):
+        handed = np.zeros(len(right), dtype=bool)
+        handed[pick(confidence, share)] = True
+        return score(right, person, handed) if score else np.where(handed, person, right).mean()
+
+    return answer
+
+
+def _least(confidence, share):
+    return np.argsort(confidence)[: round(share * len(confidence))]
+
+
+def _all_but_none(confidence, right, person, share):
+    """Right in the middle; with nothing to hand over, ``[:-0]`` style slicing hands over everything."""
+    order = np.argsort(-confidence)
+    count = round(share * len(right))
+    handed = order[-count:]
+    kept = order[:-count]
+    return (person[handed].sum() + right[kept].sum()) / len(right)
+
+
+def _far(tokens):
+    place = torch.arange(tokens)
+    return (place[:, None] - place[None, :]).abs()
+
+
+def _never_wider(tokens, window):
+    mask = _far(tokens) <= window // 2
+    mask[0, -1] = mask[-1, 0] = False
+    return mask
+
+
+WRONG = {
+    "15.1": [
+        (_fertility(pieces=lambda cuts, known: sum(map(len, cuts)) / len(cuts)), "makes the tokenizer look good"),
+        (_fertility(pieces=lambda cuts, known: sum(map(len, known)) / len(cuts)), "divided by the number of all words"),
+        (_fertility(pieces=lambda cuts, known: len(known) / sum(map(len, known))), "the other way round"),
+        (_fertility(pieces=lambda cuts, known: sum(map(len, known))), "this is the number of pieces"),
+        (_fertility(pieces=lambda cuts, known: sum(len(own) + 2 for own in known) / len(known)), "with nothing added"),
+        (_fertility(unknown=lambda cuts, known: len(cuts) - len(known)), "how many words are unknown"),
+        (_fertility(unknown=lambda cuts, known: (len(cuts) - len(known)) / sum(map(len, cuts))), "among the pieces"),
+        (_fertility(unknown=lambda cuts, known: len(known) / len(cuts)), "words that are known"),
+        (_fertility(unknown=lambda cuts, known: (len(cuts) - len(known)) / max(1, len(known))), "by the known ones"),
+        (_fertility(flip=True), "in the wrong order"),
+        (_divides, "divides by 0"),
+        (_zero, "no pieces to count"),
+        (lambda words, cut: sum(len(cut(word)) for word in words) / len(words), "two numbers are needed"),
+    ],
+    "15.2": [
+        (lambda tokens, window: _far(tokens) > window // 2, "have changed places"),
+        (lambda tokens, window: _far(tokens) <= window, "yours reaches 4"),
+        (lambda tokens, window: _far(tokens) < window // 2, "too narrow by one"),
+        (lambda tokens, window: (_far(tokens) <= window // 2).tril(), "look back only"),
+        (lambda tokens, window: (_far(tokens) <= window // 2).triu(), "look ahead only"),
+        (lambda tokens, window: (_far(tokens) <= window // 2) & (_far(tokens) > 0), "does not see itself"),
+        (
+            lambda tokens, window: torch.arange(tokens)[:, None] // window == torch.arange(tokens) // window,
+            "separate blocks",
+        ),
+        (lambda tokens, window: (_far(tokens) <= window // 2).float(), "of True and False is needed"),
+        (
+            lambda tokens, window: torch.zeros(tokens, tokens).masked_fill(_far(tokens) > window // 2, -torch.inf),
+            "numbers to add",
+        ),
+        (lambda tokens, window: torch.ones(tokens, dtype=torch.bool), "the shape should be"),
+        (_never_wider, "a window wider than the text"),
+        (lambda tokens, window: torch.ones(tokens, tokens, dtype=torch.bool), "should see the tokens"),
+    ],
+    "15.3": [
+        (lambda scores, constant: sum(scores), "add the scores themselves"),
+        (_fuse(lambda s, c: 1 / (c + _rank(s) - 1)), "has rank 1 here, not 0"),
+        (_fuse(lambda s, c: 1 / (c + _rank(s, descending=False))), "in descending order"),
+        (_fuse(lambda s, c: 1 / (c + 1 + s.argsort(1, descending=True))), "do it twice"),
+        (_fuse(lambda s, c: 1 / (c + _rank(s, dim=0))), "you rank the questions"),
+        (_fuse(lambda s, c: 1 / _rank(s)), "the constant is missing"),
+        (_fuse(lambda s, c: c + _rank(s)), "the smallest number"),
+        (lambda scores, constant: 1 / (constant + _rank(scores[0])), "only one of the rankings"),
+        (lambda scores, constant: 1 / (60 + _rank(scores[0])) + 1 / (60 + _rank(scores[1])), "another constant"),
+        (
+            lambda scores, constant: _fuse(lambda s, c: 1 / (c + _rank(s)))(scores, constant).argmax(1),
+            "one number a question",
+        ),
+        (lambda scores, constant: -sum(scores), "wrong values"),
+    ],
+    "15.4": [
+        (_team(lambda c, share: []), "over all rows"),
+        (_team(_least, lambda right, person, handed: right[~handed].mean()), "on the rows that it keeps"),
+        (_team(lambda c, share: np.argsort(-c)[: round(share * len(c))]), "of which the model is surest"),
+        (_team(_least, lambda right, person, handed: (right | handed).mean()), "the person errs, too"),
+        (_team(lambda c, share: np.flatnonzero(c < share)), "no threshold"),
+        (_team(_least, lambda right, person, handed: (right | person).mean()), "only one of them answers"),
+        (_team(lambda c, share: range(round(share * len(c)))), "the first rows are handed over"),
+        (_team(_least, lambda right, person, handed: np.where(handed, person, right).sum()), "a number of rows"),
+        (_team(lambda c, share: np.argsort(c)[: round((1 - share) * len(c))]), "that the model should keep"),
+        (_team(_least, lambda right, person, handed: person[handed].mean()), "the person alone"),
+        (_all_but_none, "with a share of 0"),
+        (lambda confidence, right, person, share: 0.123, "but you say 0.12"),
+    ],
+}
