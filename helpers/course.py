@@ -64,7 +64,9 @@ def start(seed: int = 42) -> None:
     from helpers import claims, device
 
     name = profile()
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a script in a terminal that knows ASCII only: "?" is better than an error
+    if isinstance(
+        sys.stdout, io.TextIOWrapper
+    ):  # a script in a terminal that knows ASCII only: "?" is better than an error
         sys.stdout.reconfigure(errors="replace")
     random.seed(seed)
     np.random.seed(seed)
@@ -133,6 +135,7 @@ def fine_tuned(task: str, **settings: object) -> tuple[PreTrainedModel, PreTrain
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # peft's call into transformers, nothing a reader can change
             model = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
+        model.requires_grad_(True)  # peft has frozen it; like any checkpoint, it can be trained further
         return model.eval(), transformers.AutoTokenizer.from_pretrained(base)
     folder = _download(source, MODEL_FILES, "model")
     model = auto.from_pretrained(folder, use_safetensors=True, **settings).float()

@@ -92,6 +92,7 @@ def test_names_are_those_of_the_data_and_the_model_is_ready(models, task):
         assert model.config.id2label == dict(enumerate(names))
         assert model.config.label2id == {name: i for i, name in enumerate(names)}
     assert not model.training
+    assert all(parameter.requires_grad for parameter in model.parameters())
     assert {p.dtype for p in model.parameters()} == {torch.float32}
     assert not [name for name, _ in model.named_parameters() if "lora" in name]  # merged
 
