@@ -263,4 +263,4 @@ def score(
     starts, ends = zip(*found, strict=True)
     answers = tasks.best_answers(data.extra["windows"], starts, ends, rows["context"])
     own = [best[0].text if best else "" for best in answers]
-    return metrics.squad_scores(own, [a["text"] for a in rows["answers"]])
+    return metrics.squad_scores(own, [list(a["text"]) for a in rows["answers"]])  # Parquet gives arrays
