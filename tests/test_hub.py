@@ -1,15 +1,13 @@
 """The full profile's downloads, run for real against a stand-in for the Hub on this machine."""
 
-import io
 import json
 
-import pandas as pd
 import pytest
 
-from helpers import bundle, course
+from helpers import course
 from helpers.errors import CourseError
 from helpers.sources import CHECKPOINTS, DATASETS
-from tests.data_checks import rows_of
+from tests.full_profile import as_parquet
 from tests.hub import Hub
 from tests.test_course import run_python
 
@@ -21,28 +19,14 @@ print(json.dumps({{"features": str(data["train"].features), "rows": [len(data["t
 """
 
 
-def as_parquet(source, split: str, count: int = 6) -> bytes:
-    """The first rows of a bundled set as the Hub stores them: Parquet, numbers for labels, a column more than the course wants."""
-    frame = pd.DataFrame([row.values for row in rows_of(bundle.DATA, source.folder) if row.split == split][:count])
-    for name, column in source.columns.items():
-        if column.kind == "label":
-            frame[name] = [column.names.index(value) for value in frame[name]]
-        if column.kind == "tags":
-            frame[name] = [[column.names.index(tag) for tag in tags] for tags in frame[name]]
-    frame["idx"] = range(len(frame))
-    file = io.BytesIO()
-    frame.to_parquet(file)
-    return file.getvalue()
-
-
 def repository(source) -> dict[str, bytes]:
     """A data set's repository, the training rows in two files where the pattern allows it."""
     train, validation = source.files
     return {
         "README.md": b"made for a test",
-        train.replace("*", "00000-of-00002"): as_parquet(source, "train"),
+        train.replace("*", "00000-of-00002"): as_parquet(source, "train", 6),
         train.replace("*", "00001-of-00002"): as_parquet(source, "train", 3),
-        validation.replace("*", "00000-of-00001"): as_parquet(source, "validation"),
+        validation.replace("*", "00000-of-00001"): as_parquet(source, "validation", 6),
     }
 
 
@@ -84,7 +68,7 @@ def test_a_local_mirror_gives_the_same_columns_and_names(name, tmp_path, monkeyp
     for folder in source.local:
         (tmp_path / folder).mkdir()
         for split in ("train", "validation"):
-            (tmp_path / folder / f"{split}.parquet").write_bytes(as_parquet(source, split))
+            (tmp_path / folder / f"{split}.parquet").write_bytes(as_parquet(source, split, 6))
         bundled = course.dataset(name)
         monkeypatch.setenv("COURSE_DATASETS", str(tmp_path))
         local = course.dataset(name)
