@@ -57,3 +57,8 @@ def test_what_cannot_be_listed_is_an_error():
         myths_in("> **Myth.** No quotation here.")
     with pytest.raises(ValueError, match="no card"):
         exercises_in("### Exercise 7.9 · Without a card\n\nText.")
+
+
+def test_readme_says_how_long_the_exercises_take():
+    minutes = [sum(e.minutes for e in exercises) for name, (_, _, exercises) in contents().items() if name[:2] != "00"]
+    assert f"take {min(minutes)} to {max(minutes)} minutes by their cards" in README.read_text(encoding="utf8")
