@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
-from helpers import bundle, course
+from helpers import bundle, course, downloads
 from helpers.errors import CourseError
 
 SENTIMENT = course.DATASETS["sentiment"]
@@ -104,11 +104,12 @@ def test_full_profile_uses_a_complete_cache_without_a_network(monkeypatch, tmp_p
 
     monkeypatch.setenv("COURSE_PROFILE", "full")
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot)
-    monkeypatch.setattr(huggingface_hub.HfApi, "repo_info", lambda self, **wanted: None)
+    monkeypatch.setattr(huggingface_hub.HfApi, "repo_info", lambda self, **wanted: snapshot(**wanted))
     with pytest.raises(CourseError, match=r"Could not download google-bert/bert-base-uncased .*: no network"):
         course.checkpoint("bert")
     (tmp_path / "model.safetensors").write_text("")
     assert course.checkpoint("bert") == str(tmp_path)
+    downloads.download.cache_clear()
 
 
 def test_every_hub_source_is_pinned():
