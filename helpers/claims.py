@@ -1,5 +1,5 @@
-"""What a chapter asserts about numbers was measured in profile mini. In full, other models and data are read, so there a failed
-assertion is a remark: it says what came out otherwise, and Run All goes on.
+"""What a chapter asserts about numbers was measured on the bundled model and data. Where others are read (profile full,
+``COURSE_DATASETS``), a failed assertion is a remark: it says what came out otherwise, and Run All goes on.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ HEADS = {
     "tags": "AutoModelForTokenClassification",
     "answers": "AutoModelForQuestionAnswering",
 }
-MODEL_FILES = ["*.json", "vocab.txt", "model.safetensors"]  # weights as safetensors only: a pickle can run code
+MODEL_FILES = ["*.json", "vocab.*", "model.safetensors"]  # weights as safetensors only: a pickle can run code
 
 
 def profile() -> str:
@@ -52,7 +52,8 @@ def profile() -> str:
 def start(seed: int = 42) -> None:
     """Begin a notebook: seed every random number generator, quiet the logs, set the plot style, say profile and device.
 
-    In profile full, what a notebook asserts is only remarked if it fails (``helpers.claims``): it was measured in mini.
+    In profile full, or with data from ``COURSE_DATASETS``, what a notebook asserts is only remarked if it fails
+    (``helpers.claims``): it was measured on the bundled model and data.
     """
     import datasets
     import matplotlib.pyplot as plt
@@ -83,7 +84,7 @@ def start(seed: int = 42) -> None:
             "figure.constrained_layout.use": True,
         }
     )
-    if name == "full":
+    if name == "full" or _mirror():
         from IPython import get_ipython
 
         claims.assertions_as_remarks(get_ipython())
@@ -177,15 +178,19 @@ def dataset(name: str) -> DatasetDict:
         CourseError: the name is unknown, a file is missing or damaged or lacks a column, or (full) the download failed.
     """
     source = _named(DATASETS, name, "data set")
-    local = os.environ.get("COURSE_DATASETS", "").strip()
-    if local:
-        return read_splits(_local_files(Path(local), source), source)
+    if _mirror():
+        return read_splits(_local_files(Path(_mirror()), source), source)
     if profile() == "mini":
         return read_folder(verified(source.folder), source)
     folder = Path(_download(source, list(source.files), "dataset"))
     return read_splits(
         {split: sorted(folder.glob(files)) for split, files in zip(SPLITS, source.files, strict=True)}, source
     )
+
+
+def _mirror() -> str:
+    """The folder of local data sets, from ``COURSE_DATASETS``; empty if it is not set."""
+    return os.environ.get("COURSE_DATASETS", "").strip()
 
 
 def _local_files(root: Path, source: DataSource) -> dict[str, list[Path]]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from helpers import course
+from helpers.bundle import ROOT
 from helpers.errors import CourseError
 from helpers.sources import CHECKPOINTS, DATASETS
 from tests.full_profile import as_parquet
@@ -87,6 +89,21 @@ def test_a_local_mirror_gives_the_same_columns_and_names(name, tmp_path, monkeyp
         (tmp_path / folder).rmdir()
 
 
+def test_the_readme_says_how_to_fill_a_mirror(tmp_path, monkeypatch):
+    readme = (ROOT / "README.md").read_text(encoding="utf8")
+    (code,) = re.findall(r"<!-- mirror -->\n```python\n(.*?)```", readme, flags=re.S)
+    monkeypatch.chdir(tmp_path)
+    exec(code, {})
+    for name in DATASETS:
+        bundled = course.dataset(name)
+        monkeypatch.setenv("COURSE_DATASETS", "mirror")
+        local = course.dataset(name)
+        monkeypatch.delenv("COURSE_DATASETS")
+        for split in bundled:
+            assert local[split].features == bundled[split].features
+            assert local[split].to_list() == bundled[split].to_list()
+
+
 def test_a_mirror_without_a_validation_file_is_split_for_the_corpus_only(tmp_path, monkeypatch):
     for name in ("corpus", "topics"):
         folder = tmp_path / DATASETS[name].local[-1]
@@ -104,6 +121,19 @@ def test_a_model_comes_without_pickles_and_is_not_asked_for_twice(hub, tmp_path)
     asked = len(hub.asked)
     full(code, hub, tmp_path)
     assert not [request for request in hub.asked[asked:] if request.startswith("GET") and "/resolve/" in request]
+
+
+@pytest.mark.parametrize("vocabulary", ["vocab.txt", "vocab.json"])  # BERT's and RoBERTa's
+def test_without_a_network_a_complete_cache_is_enough(vocabulary, hub, tmp_path, monkeypatch):
+    source = CHECKPOINTS["bert"]
+    files = {"config.json": b"{}", vocabulary: b"{}", "model.safetensors": b"weights"}
+    monkeypatch.setitem(hub.repositories, ("models", source.hub_id, source.revision), files)
+    code = "from helpers import course; print(len(course.dataset('topics')['train']), bool(course.checkpoint('bert')))"
+    assert full(code, hub, tmp_path) == "9 True\n"
+    asked = len(hub.asked)
+    done = run_python(code, COURSE_PROFILE="full", HF_HOME=str(tmp_path), HF_HUB_OFFLINE="1")
+    assert done.stdout == "9 True\n", done.stderr
+    assert len(hub.asked) == asked
 
 
 # What goes wrong on the way: one sentence, and the next try goes on where this one stopped.
