@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoSibling
 
 
-OPTIONAL = {"vocab.txt"}  # RoBERTa's family has none
+OPTIONAL = {"vocab.*"}  # some checkpoints have tokenizer.json alone
 FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 AGAIN = "run the cell again, and it goes on where it stopped"
 
