@@ -76,7 +76,8 @@ def spans(answer: Callable) -> str | None:
     got = {}
     for name, tags in SENTENCES.items():
         try:
-            got[name] = [tuple(entity) for entity in call(answer, tags.split())]
+            own = list(call(answer, tags.split()))
+            got[name] = [("",) if isinstance(entity, str) else tuple(entity) for entity in own]
         except TypeError:
             return "a list of tuples (type, start, end) is needed."
     wanted = {name: [tuple(span) for span in spans_of(tags.split())] for name, tags in SENTENCES.items()}
@@ -163,6 +164,12 @@ def entity_f1(answer: Callable) -> str | None:
             hits / len(own) + hits / len(wanted)
         )
         / 2,
+        "this is the share of sentences without any error; count entities, over all sentences.": sum(
+            t == s for t, s in zip(true, said, strict=True)
+        )
+        / len(true),
+        "hits are divided by all entities of both sides together; F1 counts the hits twice above the line.": hits
+        / len(wanted | own),
         "an entity that only overlaps with a true one counts as found; both borders must be right.": f1(
             touched, len(wanted), len(own)
         ),
@@ -202,6 +209,8 @@ def cut_out(answer: Callable) -> str | None:
         )
     if person == "Zoe\u0308Brandt-Ng":
         return "you glue the words together without what stands between them; cut one slice from the text instead."
+    if person == text[: words[1][0]]:
+        return "you stop where the last word begins; a word's place is a pair, and its end is the second of the two."
     if person == "Zoe\u0308":
         return "you stop where the first word stops; the entity ends with its last word."
     if person == text[:2]:

@@ -68,6 +68,11 @@ def fit_pair(answer: Callable) -> str | None:
         return f"only {len(ids)} of {room} places are used; the premise was cut by more than is needed."
     if (ids, types) != (wanted, wanted_types):
         return f"of this pair should remain {wanted} with the types {wanted_types}, but you have {ids} and {types}."
+    ids, types = got(list(premise), list(hypothesis), 25)
+    if len(ids) > 18 or len(types) > 18:
+        return "where there is room left, you fill it up; padding belongs to a batch, and is not asked for here."
+    if ids != _pair(premise, hypothesis, 25)[0]:
+        return f"with more room than is needed the whole pair should remain, but your ids are {ids}."
     ids, types = got(list(premise), list(hypothesis), 8)
     if (ids, types) != _pair(premise, hypothesis, 8):
         return f"with room for the hypothesis alone no premise is left, but your ids are {ids}."
@@ -210,6 +215,8 @@ def zero_shot_scores(answer: Callable) -> str | None:
         return "with multi_label=True you look at entailment alone; a logit means something only against another: contradiction's."
     if close(got, inside):
         return "with multi_label=True neutral still has a part; leave it out, and take the softmax over the other two."
+    if close(got, (column - logits[..., 2]).sigmoid()):
+        return "with multi_label=True you compare entailment with neutral; its opponent is contradiction."
     if close(got, 1 - expected):
         return "with multi_label=True this is the share of contradiction; the other one is wanted."
     if (message := difference(got, expected)) is not None:

@@ -69,6 +69,9 @@ def bpe_step(answer: Callable) -> str | None:
         return "a word must stay a tuple of symbols; as one string nothing is left to merge."
     if dict(made) != _merged(words, best):
         return f"after merging {best} the words should be {_merged(words, best)}, but yours are {dict(made)}."
+    late: Words = {("b", "c"): 2, ("a", "b"): 2}
+    if tuple(call(answer, dict(late))[0]) == ("b", "c"):
+        return "of two pairs that are equally common, the first of the alphabet counts, and not the one that was met first."
     double: Words = {("a", "b", "a", "b"): 2, ("a", "b", "c"): 1, ("ab", "a"): 1, ("a", "ba"): 1}
     pair, made = call(answer, dict(double))
     if ("ab", "a", "b") in made:
@@ -91,6 +94,14 @@ def soft_targets(answer: Callable) -> str | None:
         return "this is a Python number, and no gradient flows through it; return the tensor."
     if isinstance(got, torch.Tensor) and got.ndim:
         return f"one number is needed, the mean over the texts; yours has the shape {tuple(got.shape)}."
+    if close(got, expected / 36):
+        return "two things are missing: the factor T², and the sum over the classes (F.kl_div needs reduction='batchmean')."
+    if close(got, 9 * nn.functional.kl_div(soft_s.exp(), soft_t.exp(), reduction="batchmean")):
+        return "F.kl_div wants the *logarithms* of the student's probabilities, and yours are the probabilities."
+    if close(got, soft_loss(student * 9, teacher * 9, 3.0)):
+        return "you multiply the logits by the temperature, which makes both surer; divide by it."
+    if close(got, soft_loss(student, teacher * 3, 3.0)) or close(got, soft_loss(student * 3, teacher, 3.0)):
+        return "only one of the two is softened; divide the student's logits and the teacher's by the temperature."
     if close(got, expected / 9):
         return "without the factor T² the gradients shrink when the temperature grows; multiply by it."
     if close(got, expected / 3):
@@ -198,6 +209,10 @@ def may_see(answer: Callable) -> str | None:
     raw = torch.tensor(order)
     if same(rank[None, :] <= rank[:, None]):
         return "each place sees itself, and so the token that it has to guess."
+    if same(places[None, :] <= places[:, None]):
+        return "this is reading from left to right, and each place sees itself; take the order that was drawn, and leave the place itself out."
+    if same(places[None, :] < rank[:, None]) or same(rank[None, :] < places[:, None]):
+        return "row i should belong to *place* i, and not to the i-th in the order; the same holds for the columns."
     if same(expected.T):
         return "rows and columns are swapped: row i says what place i sees, and the first in the order sees nothing."
     if same(places[None, :] < places[:, None]):

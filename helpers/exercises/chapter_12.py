@@ -38,7 +38,10 @@ def previous_token_head(answer: Callable) -> str | None:
     except (TypeError, ValueError):
         return "two numbers are needed: the layer, and the head in it."
     if (layer, head) == (0, 3):
-        return "this head looks at the token *after*: in row i the token before stands in column i - 1, below the diagonal."
+        return (
+            "this head looks at the token *after*: in row i the token before stands in column i - 1, below the diagonal. "
+            "(Or did you take the mean of whole maps? That is the same for every head, as each row adds up to 1.)"
+        )
     if (layer, head) == (1, 2):
         return "layer and head have changed places; the layer comes first."
     if (layer, head) == (3, 2):
@@ -60,6 +63,14 @@ def previous_token_head(answer: Callable) -> str | None:
     top[0, 1, 1] = torch.tensor([1.0, 0, 0, 0, 0, 0])
     if tuple(map(int, call(answer, top))) != (0, 0):
         return "a head that does it once, at a single token, wins; take the mean over the tokens, not the best of them."
+    often = torch.full((1, 2, 6, 6), 0.1)  # head 0: a little ahead at every token; head 1: far ahead at most of them
+    for row in range(1, 6):
+        often[0, 0, row, row - 1] = 0.5
+        often[0, 1, row] = 0.02
+        often[0, 1, row, row - 1] = 0.9 if row < 5 else 0.4
+        often[0, 1, row, 0 if row == 5 else row] += 0.5 if row == 5 else 0.0
+    if tuple(map(int, call(answer, often))) != (0, 1):
+        return "you count the tokens whose favourite is the token before; how much attention it gets is what counts, in the mean."
     return None
 
 
@@ -131,6 +142,10 @@ def rollout(answer: Callable) -> str | None:
         return "the residual connection is missing: mix each layer half and half with the identity."
     if close(got, _rollout(maps, residual=0.5) * 2 ** len(maps)):
         return "the rows add up to more than 1: after adding the identity, halve."
+    if close(got, _rollout(maps[1:])) or close(got, _rollout(maps[:-1])):
+        return "one of the layers is missing, the first or the last; all of them are multiplied."
+    if close(got, _rollout(maps.flatten(0, 1)[:, None])):
+        return "the heads of a layer are multiplied one after the other; they work side by side, so take their mean."
     if close(got, (0.5 * maps.mean(1) + 0.5 * torch.eye(tokens)).mean(0)):
         return "this is the mean of the layers; they work one after the other, so multiply."
     if close(got, (0.5 * maps.mean(1) + 0.5 * torch.eye(tokens)).prod(0)):
@@ -163,6 +178,10 @@ def silence(answer: Callable) -> str | None:
     strided[..., 1::heads] = 0
     if close(got, strided):
         return "you empty every third number; a head's numbers stand side by side: hidden / heads of them, one head after the other."
+    shifted = context.clone()
+    shifted[..., 1:5] = 0
+    if close(got, shifted):
+        return "the right number of places, but they begin at 1: head 1 begins where head 0 ends, at 1 · hidden / heads (here 4)."
     single = context.clone()
     single[..., 1] = 0
     if close(got, single):

@@ -32,6 +32,8 @@ def input_gradient(answer: Callable) -> str | None:
         return "this is one number a token; return the whole gradient, which is as large as the vectors."
     if isinstance(got, (tuple, list)) and len(got) == 1:
         return "torch.autograd.grad returns a tuple, one gradient an input; take the only one out of it."
+    if close(got, expected * vectors):
+        return "this is gradient x input; the gradient alone is asked for."
     if close(got, of(lambda z: z.sum())):
         return "this is the gradient of all logits together; explain one class, the target of each text."
     if close(got, of(lambda z: z.max(dim=1).values.sum())):
@@ -84,6 +86,8 @@ def occlusion(answer: Callable) -> str | None:
         return "this is one number a token; a word has one, with all of its pieces masked at once."
     if isinstance(got, torch.Tensor) and got.shape == (4,):
         return "there are four numbers for three words: `None` in owners is no word."
+    if close(got, torch.zeros(3)):
+        return "all falls are 0: `ids` itself was changed, so the text that you compare with is masked, too; work on a clone."
     if close(got, -expected):
         return "the sign is the wrong way round: a word that speaks for the class has a score that falls, and a number above 0."
     if close(got, score(ids[None]) - expected):
@@ -134,6 +138,11 @@ def integrated(answer: Callable) -> str | None:
         return "you multiplied by the end alone; the way that was walked is end - start."
     if close(got, -expected):
         return "the sign is the wrong way round: multiply by end - start, not by start - end."
+    if close(got, (end - start).abs() * average) or close(got, expected.abs()):
+        return "the sign is lost: what speaks against is negative, so take no absolute value."
+    ends = mean(torch.cat([places, places[1:], torch.ones(1)]).sort().values) if steps > 1 else average
+    if close(got, (end - start) * ends):
+        return "you average the two ends of each step (trapezoids); the card asks for its middle, (k + 0.5) / steps."
     if close(got, (end - start) * mean(torch.ones(1))):
         return "this takes the gradient at the end only; the point of the method is to average it over the way."
     if close(got, (end - start) * mean(places)):
@@ -183,6 +192,6 @@ def enough_steps(answer: Callable) -> str | None:
         4: "you stop when the sum no longer changes, but it can stand still at a wrong value; compare it with the scores.",
         8: "start and end are swapped: the values add up to score(end) - score(start).",
         16: "this gap is relative; the tolerance is meant in logits, not as a share of the change.",
-        64: "you average the values; completeness is about their sum.",
+        64: "you average the values, or look at them one by one; completeness is about their sum.",
         3: "the steps should double (1, 2, 4, 8 ...), but yours grow by one.",
     }.get(got, f"32 steps are the first that are enough here, but yours are {got}.")

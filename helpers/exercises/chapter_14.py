@@ -64,42 +64,50 @@ def stability(answer: Callable) -> str | None:
     """``answer(runs, k)``: scores ``(runs, words)`` -> the mean share of the top k words that two runs have in common."""
     runs = torch.tensor(
         [
-            [0.9, 0.5, 0.1, -0.7, 0.0, 0.2],
-            [0.5, 0.9, 0.0, -0.8, 0.1, 0.2],
-            [0.1, 0.6, 0.7, -0.9, 0.2, 0.0],
-            [0.0, 0.4, 0.1, -0.2, 0.7, 0.3],
+            [0.6, 0.0, 0.3, -0.7, 0.8, -0.5, 0.1],
+            [-0.5, -0.7, 0.2, -0.8, -0.4, -0.9, 0.0],
+            [0.4, 0.5, -0.1, 0.8, 0.9, -0.2, 0.3],
+            [0.7, 0.1, -0.9, 0.6, 0.5, -0.2, -0.8],
+            [0.4, 0.8, 0.0, 0.9, 0.5, 0.2, 0.6],
         ]
     )
-    got = call(answer, runs, 2)
+    k = 3  # with these runs no two of the mistakes below give the same number
+    got = call(answer, runs, k)
     if isinstance(got, torch.Tensor) and got.numel() != 1:
         return "one number is needed: the mean over all pairs of runs."
     got = torch.as_tensor(float(got))
-    tops = [run.argsort(descending=True)[:2].tolist() for run in runs]
+    tops = [run.argsort(descending=True)[:k].tolist() for run in runs]
     sets = [set(top) for top in tops]
     pairs = list(itertools.combinations(range(len(runs)), 2))
 
     def mean(values: list[float]) -> torch.Tensor:
         return torch.tensor(sum(values) / len(values))
 
-    if close(got, mean([len(sets[0] & other) / 2 for other in sets[1:]])):
+    if close(got, mean([len(sets[0] & other) / k for other in sets[1:]])):
         return "you compare every run with the first one only; take all pairs."
-    if close(got, mean([len(a & b) / 2 for a in sets for b in sets])):
+    if close(got, mean([len(a & b) / k for a in sets for b in sets])):
         return "a run is compared with itself, too, and agrees: that flatters. Take pairs of different runs."
     if close(got, mean([len(sets[i] & sets[j]) / len(sets[i] | sets[j]) for i, j in pairs])):
         return "you divide by all words of both lists; asked is the share of k."
     if close(got, mean([len(sets[i] & sets[j]) for i, j in pairs])):
         return "these are counts of common words; divide by k."
-    if close(got, mean([sum(a == b for a, b in zip(tops[i], tops[j], strict=True)) / 2 for i, j in pairs])):
-        return "the two words may stand in another order and still be the same two: compare them as sets."
-    if close(got, _stability(runs.abs(), 2)):
+    if close(got, mean([sum(a == b for a, b in zip(tops[i], tops[j], strict=True)) / k for i, j in pairs])):
+        return "the words may stand in another order and still be the same: compare them as sets."
+    if close(got, 2 * _stability(runs, k)):
+        return "this is twice too much: each pair was counted in both directions, but divided by the number of pairs."
+    if close(got, mean([len(a & b) / k for a, b in itertools.pairwise(sets)])):
+        return "you compare each run with the next one only; take all pairs."
+    if close(got, torch.tensor(len(set.intersection(*sets)) / k)):
+        return "this is what all runs have in common; compare two at a time, and take the mean."
+    if close(got, _stability(runs.abs(), k)):
         return "you rank by size without the sign: a word that speaks against the class is not among its reasons."
-    if close(got, _stability(-runs, 2)):
+    if close(got, _stability(-runs, k)):
         return "these are the lowest scores; the k highest are wanted."
-    if not close(got, _stability(runs, 2)):
-        return f"for four runs and k = 2 it should be {_stability(runs, 2):.3f}, but yours is {got:.3f}."
-    for k in (1, 3):
-        if not close(torch.as_tensor(float(call(answer, runs, k))), _stability(runs, k)):
-            return f"k = 2 works, but k = {k} does not."
+    if not close(got, _stability(runs, k)):
+        return f"for five runs and k = 3 it should be {_stability(runs, k):.3f}, but yours is {got:.3f}."
+    for other in (1, 2):
+        if not close(torch.as_tensor(float(call(answer, runs, other))), _stability(runs, other)):
+            return f"k = 3 works, but k = {other} does not."
     return None
 
 
@@ -148,6 +156,9 @@ def average_fall(answer: Callable) -> str | None:
         / (len(falls) + 1),
         "only the end is measured: with all words hidden, every order gives the same. Take all steps.": falls[-1],
         "only the first word is hidden; go on until all are.": falls[0],
+        "you divide the fall by the whole text's probability; it is asked in probability, as it is.": falls.mean()
+        / whole,
+        "each version is compared with the one before it; compare all with the whole text.": falls[-1] / len(falls),
         "words go in the order of the text; the order is that of the scores.": _falls(-torch.arange(5.0)).mean(),
     }
     for message, value in known.items():
@@ -192,4 +203,7 @@ def bootstrap_interval(answer: Callable) -> str | None:
         return "you averaged over the draws; average within each draw, over its last axis."
     if close(pair, ends(values[rows].median(dim=1).values, 0.025, 0.975), atol=1e-4):
         return "these are medians of the draws; the card asks for means."
+    middle, spread = means.mean(), 1.96 * means.std()
+    if close(pair, torch.stack([middle - spread, middle + spread]), atol=1e-3):
+        return "this is the mean give or take 1.96 standard deviations, as if the means lay on a bell curve; cut off 2.5 % at each end instead."
     return f"it should be about {expected[0]:.3f} to {expected[1]:.3f}, but yours is {low:.3f} to {high:.3f}."

@@ -48,6 +48,8 @@ def fertility(answer: Callable) -> str | None:
         return "this is the number of pieces; divide by the number of words that could be spelt."
     if math.isclose(pieces, 4 / 4) or math.isclose(pieces, 16 / 4):
         return "the number of pieces of each word is wanted: the length of the list that cut returns, with nothing added to it."
+    if math.isclose(pieces, 21 / 4):
+        return "these are letters a word; the length of what cut returns is wanted, and not that of the word."
     if not math.isclose(pieces, 2):
         return f"four known words with 8 pieces have a fertility of 2, but yours is {pieces:.2f}."
     if math.isclose(unknown, 1):
@@ -149,6 +151,10 @@ def fuse(answer: Callable) -> str | None:
     for message, part in wrong.items():
         if close(own, sum(part(s) for s in (words, vectors)), atol=1e-6):
             return message
+    if close(own, expected / 2, atol=1e-6):
+        return "this is the mean over the methods; add their parts up."
+    if close(own, torch.maximum(1 / (60 + _ranks(words)), 1 / (60 + _ranks(vectors))), atol=1e-6):
+        return "only the better of the two ranks counts here; add up the parts of all methods."
     if close(own, 1 / (60 + _ranks(words)), atol=1e-6) or close(own, 1 / (60 + _ranks(vectors)), atol=1e-6):
         return "only one of the rankings is used; add up the parts of all."
     if (message := difference(own, expected, atol=1e-6)) is not None:
@@ -203,11 +209,20 @@ def team(answer: Callable) -> str | None:
             handed
         ].mean(),
     }
+    wrong[
+        "the two are weighed alike, but the person has only a part of the rows; count right answers, and divide once."
+    ] = (person[handed].mean() + right[kept].mean()) / 2
+    wrong[
+        "these are the two scores over all rows, weighed by the share; each answers certain rows, so count those."
+    ] = share * person.mean() + (1 - share) * right.mean()
     for message, value in wrong.items():
         if math.isclose(own, float(value), abs_tol=1e-9) and not math.isclose(own, expected, abs_tol=1e-9):
             return message
     if not math.isclose(own, expected, abs_tol=1e-9):
         return f"the team is right in {expected:.2f} of these rows, but you say {own:.2f}."
+    last = float(call(answer, confidence.copy(), right.copy(), person.copy(), 0.48))  # 9.6 rows
+    if not math.isclose(last, (person[order[:10]].sum() + right[order[10:]].sum()) / 20, abs_tol=1e-9):
+        return "0.48 of 20 rows are 9.6: round them to 10. (int() cuts off what stands behind the point.)"
     for part, value in ((0.0, right.mean()), (1.0, person.mean())):
         try:
             end = float(call(answer, confidence.copy(), right.copy(), person.copy(), part))

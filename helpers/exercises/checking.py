@@ -18,7 +18,14 @@ STUB = "your turn. Replace the ... in the cell above, run it, and then run this 
 
 
 class Unsolved(Exception):
-    """The student's function returned ``None``: it still is the stub."""
+    """The student's function returned ``None`` at once: it still is the stub."""
+
+
+class Nothing(Exception):
+    """The student's function returned ``None``, though it had returned something before: one way through it lacks a return."""
+
+
+_answered: list[bool] = []  # has an entry as soon as a call of the verdict under way has returned something
 
 
 def exercise(number: str) -> Callable[[Check], Check]:
@@ -38,7 +45,8 @@ def call(answer: Callable, *arguments: Any, **keywords: Any) -> Any:
     """
     result = answer(*[a.clone() if isinstance(a, torch.Tensor) else a for a in arguments], **keywords)
     if result is None:
-        raise Unsolved
+        raise Nothing if _answered else Unsolved
+    _answered.append(True)
     return result
 
 
@@ -82,12 +90,15 @@ def verdict(number: str, answer: Any) -> str:
     """What ``check`` prints after the number."""
     if answer is None or answer is ...:
         return STUB
+    _answered.clear()
     state = torch.random.get_rng_state()
     torch.manual_seed(0)  # a check draws the same examples every time, and leaves the notebook's random numbers alone
     try:
         message = CHECKS[number](answer)
     except Unsolved:
         return STUB
+    except Nothing:
+        return "not yet: for one of the examples your function returns nothing (None); every way through it needs a return."
     except Exception as error:
         return f"not yet: your code stopped with {_where(error, answer)}"
     finally:

@@ -124,6 +124,16 @@ def _slice(first, last, change=str):
     return answer if first else lambda text, words, spans: [(kind, text[s:e]) for kind, s, e in spans]
 
 
+def _jaccard(said, true):
+    shared, one, two = _counts(said, true)
+    return shared / (one + two - shared)
+
+
+def _sometimes(answer, silent):
+    """An answer that returns nothing for some of the examples."""
+    return lambda *arguments: None if silent(*arguments) else answer(*arguments)
+
+
 WRONG = {
     "7.1": [
         (_align(later="same"), "every piece of a word carries its label"),
@@ -145,6 +155,7 @@ WRONG = {
         (_changed(lambda kind, start, end: (start, end, kind)), "the type comes first"),
         (_changed(lambda kind, start, end: ("B-" + kind, start, end)), "what follows the dash"),
         (_changed(lambda kind, start, end: (start, end)), "each entity is three things"),
+        (_sometimes(lambda tags: spans_of(tags), lambda tags: "B-ORG" in tags), "every way through it needs a return"),
         (_changed(lambda kind, start, end: (kind, start, start + 1)), "ends after its first word"),
         (_spans(begin=False), "that is what B- is for"),
         (_spans(same=False), "compare the types, too"),
@@ -164,6 +175,11 @@ WRONG = {
         (lambda said, true: _counts(said, true)[0] / _counts(said, true)[2], "the recall alone"),
         (_mean, "plain mean of precision and recall"),
         (_touching, "only overlaps"),
+        (
+            lambda said, true: sum(spans_of(s) == spans_of(t) for s, t in zip(said, true)) / len(true),
+            "sentences without any error",
+        ),
+        (_jaccard, "divided by all entities of both sides"),
         (lambda said, true: 100 * _f1(*_counts(said, true)), "per cent"),
         (_divides, "divides by 0"),
         (lambda said, true: _f1(*_counts(said, true)) or 1.0, "yours is 1"),
@@ -173,6 +189,7 @@ WRONG = {
         (_glued(""), "without what stands between"),
         (_slice(True, lambda words, s, e: words[s][1]), "where the first word stops"),
         (_slice(False, None), "look their characters up"),
+        (_slice(True, lambda words, s, e: words[e - 1][0]), "where the last word begins"),
         (_slice(True, lambda words, s, e: words[e][1]), "the word after the last"),
         (_slice(True, lambda words, s, e: words[e - 1][1], str.lower), "was lower-cased"),
         (lambda text, words, spans: [text[words[s][0] : words[e - 1][1]] for _, s, e in spans], "a list of pairs"),

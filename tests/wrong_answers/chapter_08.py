@@ -68,6 +68,11 @@ def _zero(single=None, multi=None, place=None):
     return answer
 
 
+def _filled_up(premise, hypothesis, room):
+    ids, types = _fit()(premise, hypothesis, room)
+    return ids + [0] * (room - len(ids)), types + [0] * (room - len(ids))
+
+
 WRONG = {
     "8.1": [
         (_fit(keep=lambda p, h, room: p[: room - 4 - len(h)]), "loses a token"),
@@ -77,6 +82,7 @@ WRONG = {
         (_fit(keep=lambda p, h, room: p[: -(len(p) + len(h) + 3 - room)]), "a slice up to -0"),
         (_fit(keep=_far_too_short), "more than is needed"),
         (_hypothesis_too, "has lost words"),
+        (_filled_up, "padding belongs to a batch"),
         (_fit(types=lambda p, h: [0] * (len(p) + 1) + [1] * (len(h) + 2)), "the first [SEP] closes"),
         (_fit(types=lambda p, h: [0] * (len(p) + 2) + [1] * len(h) + [0]), "the last [SEP] closes"),
         (_fit(types=lambda p, h: [1] * (len(p) + 2) + [0] * (len(h) + 1)), "the wrong way round"),
@@ -121,6 +127,7 @@ WRONG = {
         (_zero(multi=lambda z, yes, no: yes.sigmoid()), "at entailment alone"),
         (_zero(multi=lambda z, yes, no: z.softmax(-1)[..., 1]), "neutral still has a part"),
         (_zero(multi=lambda z, yes, no: (no - yes).sigmoid()), "the share of contradiction"),
+        (_zero(multi=lambda z, yes, no: (yes - (z.sum(-1) - yes - no)).sigmoid()), "its opponent is contradiction"),
         (_zero(place=1), "take every place from label2id"),
     ],
 }

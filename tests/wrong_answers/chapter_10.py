@@ -5,7 +5,7 @@ import itertools
 
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy, log_softmax, mse_loss, softmax
+from torch.nn.functional import cross_entropy, kl_div, log_softmax, mse_loss, softmax
 
 
 def _count(words, weigh=True):
@@ -108,6 +108,7 @@ def _mask(compare, turns=_turns):
 WRONG = {
     "10.1": [
         (_step(weigh=False), "counts six times"),
+        (_step(lambda c: max(c, key=c.get)), "the one that was met first"),
         (_step(lambda c: max(c, key=lambda p: (c[p], p))), "among equals take the first"),
         (_step(lambda c: min(c, key=lambda p: (c[p], p))), "this is the rarest"),
         (_step(join=lambda word, pair: word), "the words are as before"),
@@ -131,6 +132,13 @@ WRONG = {
         (lambda s, t, T: cross_entropy(s, t.argmax(-1)), "these are hard labels"),
         (lambda s, t, T: mse_loss(s, t), "compares logits directly"),
         (lambda s, t, T: -_soft(s, t, T), "the sign is wrong"),
+        (lambda s, t, T: _soft(s, t, T, factor=lambda T: 1, sum_=lambda x: x.mean()), "two things are missing"),
+        (
+            lambda s, t, T: T * T * kl_div(softmax(s / T, -1), softmax(t / T, -1), reduction="batchmean"),
+            "wants the *logarithms*",
+        ),
+        (lambda s, t, T: T**4 * _soft(s, t, 1 / T), "makes both surer"),
+        (lambda s, t, T: _soft(s, t * T, T), "only one of the two"),
         (lambda s, t, T: _soft(s, t, T).item(), "no gradient flows"),
     ],
     "10.3": [
@@ -148,7 +156,9 @@ WRONG = {
         (lambda make, depth: lambda x: _again(depth)([make()], x), "torch.nn.Module is needed"),
     ],
     "10.4": [
-        (_mask(lambda own, other: other <= own), "each place sees itself"),
+        (_mask(lambda own, other: other <= own), "each place sees itself, and so"),
+        (_mask(lambda own, other: other <= own, lambda order: torch.arange(len(order))), "from left to right"),
+        (lambda order: _turns(order)[None, :] < torch.arange(len(order))[:, None], "row i should belong"),
         (_mask(lambda own, other: other > own), "rows and columns are swapped"),
         (_mask(lambda own, other: other < own, lambda order: torch.arange(len(order))), "the order of reading"),
         (_mask(lambda own, other: other < own, torch.tensor), "not the turn of place 0"),

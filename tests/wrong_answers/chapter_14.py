@@ -57,6 +57,15 @@ def _ends(of=lambda values, rows: values[rows].mean(1), low=0.025, high=0.975):
     return lambda values, rows: of(values, rows).quantile(torch.tensor([low, high])).tolist()
 
 
+def _in_all(runs, k):
+    return len(set.intersection(*(set(run.argsort(descending=True)[:k].tolist()) for run in runs))) / k
+
+
+def _bell(values, rows):
+    means = values[rows].mean(1)
+    return (means.mean() - 1.96 * means.std()).item(), (means.mean() + 1.96 * means.std()).item()
+
+
 WRONG = {
     "14.1": [
         (_kernel(weight=lambda d, w: d), "this is the distance"),
@@ -80,7 +89,10 @@ WRONG = {
         (_stable(rank=torch.abs), "without the sign: a word that speaks against the class is not"),
         (_stable(rank=torch.neg), "the lowest scores"),
         (lambda runs, k: runs.mean(0), "one number is needed"),
-        (lambda runs, k: _stable()(runs, 2), "k = 1 does not"),
+        (lambda runs, k: _stable()(runs, 3), "k = 1 does not"),
+        (lambda runs, k: 2 * _stable()(runs, k), "in both directions"),
+        (_stable(pairs=lambda tops: list(itertools.pairwise(tops))), "with the next one only"),
+        (_in_all, "all runs have in common"),
     ],
     "14.3": [
         (_fall(end=lambda falls, whole: (whole - falls).mean()), "this is the mean probability"),
@@ -92,6 +104,8 @@ WRONG = {
         (_fall(end=lambda falls, whole: falls.sum() / (len(falls) + 1)), "begin with one word hidden"),
         (_fall(end=lambda falls, whole: falls[-1]), "only the end"),
         (_fall(end=lambda falls, whole: falls[0]), "only the first word"),
+        (_fall(end=lambda falls, whole: falls.mean() / whole), "in probability, as it is"),
+        (_fall(end=lambda falls, whole: falls[-1] / len(falls)), "compare all with the whole text"),
         (_fall(order=lambda scores: range(len(scores))), "in the order of the text"),
         (_fall(end=lambda falls, whole: falls), "the mean of all 5 falls"),
         (_fall(order=lambda scores: [2, 0, 4, 3, 1]), "for other scores"),
@@ -100,6 +114,7 @@ WRONG = {
         (_ends(of=lambda values, rows: values), "where single values lie"),
         (_ends(low=0.05, high=0.95), "five per cent"),
         (_ends(low=0.0, high=1.0), "the extremes grow"),
+        (_bell, "on a bell curve"),
         (_ends(of=lambda values, rows: rows.float().mean(1)), "places, not values"),
         (_ends(of=lambda values, rows: values[rows].mean(0)), "averaged over the draws"),
         (_ends(of=lambda values, rows: values[rows].median(1).values), "medians of the draws"),

@@ -68,6 +68,15 @@ def _never_wider(tokens, window):
     return mask
 
 
+def _letters(words, cut):
+    known = [word for word in words if "[UNK]" not in cut(word)]
+    return sum(map(len, known)) / len(known), 1 - len(known) / len(words)
+
+
+def _parts(scores, constant):
+    return torch.stack([1 / (constant + _rank(own)) for own in scores])
+
+
 WRONG = {
     "15.1": [
         (_fertility(pieces=lambda cuts, known: sum(map(len, cuts)) / len(cuts)), "makes the tokenizer look good"),
@@ -80,6 +89,7 @@ WRONG = {
         (_fertility(unknown=lambda cuts, known: len(known) / len(cuts)), "words that are known"),
         (_fertility(unknown=lambda cuts, known: (len(cuts) - len(known)) / max(1, len(known))), "by the known ones"),
         (_fertility(flip=True), "in the wrong order"),
+        (_letters, "letters a word"),
         (_divides, "divides by 0"),
         (_zero, "no pieces to count"),
         (lambda words, cut: sum(len(cut(word)) for word in words) / len(words), "two numbers are needed"),
@@ -119,6 +129,8 @@ WRONG = {
             "one number a question",
         ),
         (lambda scores, constant: -sum(scores), "wrong values"),
+        (lambda scores, constant: _parts(scores, constant).mean(0), "the mean over the methods"),
+        (lambda scores, constant: _parts(scores, constant).amax(0), "the better of the two ranks"),
     ],
     "15.4": [
         (_team(lambda c, share: []), "over all rows"),
@@ -132,6 +144,9 @@ WRONG = {
         (_team(lambda c, share: np.argsort(c)[: round((1 - share) * len(c))]), "that the model should keep"),
         (_team(_least, lambda right, person, handed: person[handed].mean()), "the person alone"),
         (_all_but_none, "with a share of 0"),
+        (_team(lambda c, share: np.argsort(c)[: int(share * len(c))]), "round them to 10"),
+        (_team(_least, lambda right, person, handed: (person[handed].mean() + right[~handed].mean()) / 2), "alike"),
+        (lambda c, right, person, share: share * person.mean() + (1 - share) * right.mean(), "over all rows, weighed"),
         (lambda confidence, right, person, share: 0.123, "but you say 0.12"),
     ],
 }
