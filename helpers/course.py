@@ -8,7 +8,6 @@ A notebook never asks which of these is on: it asks for things by name.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import logging
 import os
@@ -210,22 +209,6 @@ def _named(known: dict, name: str, kind: str) -> Checkpoint | FineTuned | DataSo
 
 
 def _download(source: Checkpoint | FineTuned | DataSource, patterns: list[str], kind: str) -> str:
-    """The folder of a pinned revision: from the Hub, or from its cache on this machine if that is complete."""
-    from huggingface_hub import HfApi, snapshot_download
+    from helpers.downloads import download
 
-    wanted = {"repo_id": source.hub_id, "revision": source.revision, "repo_type": kind}
-    try:
-        HfApi().repo_info(
-            **wanted, timeout=10
-        )  # one quick question: without a network a download tries for half a minute
-        return snapshot_download(**wanted, allow_patterns=patterns)
-    except Exception as error:  # no network, a proxy, a full disk, a moved repository: one sentence for all
-        with contextlib.suppress(Exception):
-            folder = snapshot_download(**wanted, allow_patterns=patterns, local_files_only=True)
-            if all(any(Path(folder).glob(pattern)) for pattern in patterns):
-                return folder
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise CourseError(
-            f"Could not download {source.hub_id} (revision {source.revision[:8]}) from the Hugging Face Hub: {reason} "
-            "- COURSE_PROFILE=mini works without a network."
-        ) from error
+    return download(source.hub_id, source.revision, tuple(patterns), kind)

@@ -17,6 +17,7 @@ from torch.nn.functional import log_softmax
 
 from helpers import device
 from helpers.errors import CourseError
+from helpers.explain.trials import layers_of
 from helpers.padding import length_batches
 
 if TYPE_CHECKING:
@@ -37,13 +38,10 @@ def student_of(teacher: PreTrainedModel, layers: Sequence[int]) -> PreTrainedMod
     if not layers or not all(0 <= layer < depth for layer in layers):
         raise CourseError(f"The layers {list(layers)} cannot be kept of {depth}: name some from 0 to {depth - 1}.")
     student = copy.deepcopy(teacher)
-    for module in student.base_model.modules():
-        stack = getattr(module, "layer", None)
-        if isinstance(stack, torch.nn.ModuleList) and len(stack) == depth:
-            module.layer = torch.nn.ModuleList(stack[layer] for layer in layers)
-            break
-    else:
-        raise CourseError(f"{type(teacher).__name__} keeps its layers in another way; take a BERT or a DistilBERT.")
+    stack = layers_of(student)
+    kept = [stack[layer] for layer in layers]
+    del stack[:]
+    stack.extend(kept)
     student.config.num_hidden_layers = len(layers)
     student.requires_grad_(True)
     student.get_input_embeddings().requires_grad_(False)

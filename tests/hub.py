@@ -4,22 +4,43 @@ import hashlib
 import json
 import re
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 FILE = re.compile(r"/(?:(datasets)/)?([^/]+/[^/]+)/resolve/([0-9a-f]{40})/(.+)")
 INFO = re.compile(r"/api/(models|datasets)/([^/]+/[^/]+)/(revision|tree)/([0-9a-f]{40})/?")
 
 
+LARGE = (".parquet", ".safetensors", ".bin")  # in Git LFS on the Hub, so their checksum is SHA-256 there
+
+
+def git_checksum(content: bytes) -> str:
+    """What Git calls a small file."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+
+
+def checksum(path: str, content: bytes) -> str:
+    """A file's tag on the Hub, and its name in the cache."""
+    return hashlib.sha256(content).hexdigest() if path.endswith(LARGE) else git_checksum(content)
+
+
 class Hub:
     """Serves ``repositories``: (kind, id, revision) -> {path: bytes}, with kind "models" or "datasets".
 
-    ``asked`` lists the requests as they came; ``break_off`` says how many times a path's content ends in the middle.
+    ``asked`` lists the requests as they came, ``begun`` from which byte on a path's content was sent. Per path, ``break_off`` says
+    how many times its content ends in the middle, ``stall`` how many times it stops there for ``pause`` seconds, ``damage`` how many
+    times a byte of it is another. ``refuse`` holds the ids that are behind terms which nobody has accepted.
     """
 
     def __init__(self, repositories: dict[tuple[str, str, str], dict[str, bytes]]) -> None:
         self.repositories = repositories
         self.asked: list[str] = []
+        self.begun: dict[str, list[int]] = {}
         self.break_off: dict[str, int] = {}
+        self.stall: dict[str, int] = {}
+        self.damage: dict[str, int] = {}
+        self.refuse: set[str] = set()
+        self.pause = 2.0
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -50,16 +71,29 @@ class Hub:
             kind, name, what, revision = match.groups()
             files = self.repositories.get((kind, name, revision))
             if files is not None:
-                listing = [{"type": "file", "path": p, "size": len(c), "oid": "0" * 40} for p, c in files.items()]
-                info = {"id": name, "sha": revision, "siblings": [{"rfilename": p} for p in files], "tags": []}
+                if name in self.refuse:
+                    return self.send(request, 403, b"{}", {"X-Error-Code": "GatedRepo"})
+                listing = [self.entry(path, content, "path", "oid", "oid") for path, content in files.items()]
+                siblings = [
+                    self.entry(path, content, "rfilename", "blobId", "sha256") for path, content in files.items()
+                ]
+                info = {"id": name, "sha": revision, "siblings": siblings, "tags": []}
                 return self.send(request, 200, json.dumps(info if what == "revision" else listing).encode())
         if match := FILE.fullmatch(path):
             kind, name, revision, file = match.groups()
             content = self.repositories.get((kind or "models", name, revision), {}).get(file)
             if content is not None:
-                tag = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": revision}
+                tag = {"ETag": f'"{checksum(file, content)}"', "X-Repo-Commit": revision}
                 return self.send(request, 200, content, tag, file)
         return self.send(request, 404, b"{}", {"X-Error-Code": "RepoNotFound"})
+
+    @staticmethod
+    def entry(path: str, content: bytes, name: str, blob: str, sum_of_large: str) -> dict[str, object]:
+        """A file in one of the Hub's two kinds of list, which differ in their names."""
+        row = {"type": "file", name: path, "size": len(content), blob: git_checksum(content)}
+        if path.endswith(LARGE):
+            row["lfs"] = {"size": len(content), sum_of_large: hashlib.sha256(content).hexdigest(), "pointerSize": 1}
+        return row
 
     def send(
         self, request: BaseHTTPRequestHandler, status: int, content: bytes, headers: dict | None = None, file: str = ""
@@ -73,10 +107,21 @@ class Hub:
             request.send_header(name, value)
         request.send_header("Content-Length", str(len(content) - begin))
         request.end_headers()
+        request.close_connection = True
+        if request.command != "GET":
+            return
+        self.begun.setdefault(file, []).append(begin)
         end = len(content)
-        if self.break_off.get(file) and request.command == "GET":
+        if self.damage.get(file):
+            self.damage[file] -= 1
+            content = content[:-1] + bytes([content[-1] ^ 1])
+        if self.break_off.get(file):
             self.break_off[file] -= 1
             end //= 2
-        if request.command == "GET":
-            request.wfile.write(content[begin:end])
-        request.close_connection = True
+        elif self.stall.get(file):
+            self.stall[file] -= 1
+            request.wfile.write(content[begin : end // 2])
+            request.wfile.flush()
+            time.sleep(self.pause)
+            return
+        request.wfile.write(content[begin:end])

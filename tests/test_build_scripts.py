@@ -150,3 +150,96 @@ def test_adapters_are_scored_on_rows_that_have_answers():
     assert list(held_out) == ["squad"]
     for frame in (train, *held_out.values()):
         assert all(answers["text"][0].strip() for answers in frame["answers"])
+
+
+def small(kind: str):
+    """A random BERT of one layer with the course's vocabulary."""
+    import recipes
+    from transformers import BertConfig
+
+    torch.manual_seed(0)
+    size = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    config = BertConfig(**size, **recipes.NO_DROPOUT, num_labels=2, attn_implementation="eager")
+    return recipes.MODELS[kind].from_config(config)
+
+
+REVIEWS = {
+    "text": [f"A {word} film of {n} reels." for n in range(40) for word in ("dull", "warm")],
+    "label": [0, 1] * 40,
+}
+
+
+def test_a_training_that_was_killed_ends_with_the_same_mean_of_weights(monkeypatch, tmp_path):
+    import recipes
+
+    data = recipes.encode("classes", REVIEWS, recipes.tokenizer())
+
+    def trained(state=None):
+        model = small("classes")
+        recipes.train("classes", model, data, 6, 1e-2, 2, 1, state, 0.1, True)
+        return torch.nn.utils.parameters_to_vector(model.parameters())
+
+    whole, save = trained(), torch.save
+    assert torch.equal(whole, trained())
+
+    def killed(values, path):
+        save(values, path)
+        if values["step"] == 160:
+            path.replace(tmp_path / "state.pt")
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(recipes, "SAVE_EVERY", -1.0)
+    monkeypatch.setattr(torch, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path / "state.pt")
+    monkeypatch.setattr(torch, "save", save)
+    assert torch.allclose(whole, trained(tmp_path / "state.pt"), atol=1e-6)
+
+
+def test_the_mean_of_weights_is_of_the_second_half(monkeypatch):
+    import recipes
+
+    data, seen = recipes.encode("classes", REVIEWS, recipes.tokenizer()), []
+    model = small("classes")
+    step = torch.optim.AdamW.step
+
+    def noted(self, *args, **settings):
+        step(self, *args, **settings)
+        seen.append(model.classifier.weight.detach().clone())
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", noted)
+    recipes.train("classes", model, data, 2, 1e-2, 2, average=True)
+    assert len(seen) == 80
+    assert torch.allclose(model.classifier.weight, torch.stack(seen[40::10]).mean(dim=0), atol=1e-6)
+
+
+def test_texts_are_read_in_whole_windows_before_the_labels_and_once_only(monkeypatch, tmp_path):
+    import adapt
+    import adapters
+    import pandas as pd
+    import recipes
+
+    monkeypatch.setattr(adapt, "ROWS", 6)
+    texts = pd.Series([" ".join(["warm", "dull", "film", "of", "reels"] * 60 + [str(n)]) for n in range(9)])
+    data = adapt.reading_of(texts)
+    assert [len(ids) for ids in data.ids] == [recipes.READ] * 6
+    assert {(ids[0], ids[-1]) for ids in data.ids} == {(101, 102)}
+
+    calls = []
+
+    def fresh():
+        calls.append(1)
+        return adapters.with_lora(small("words"), adapters.replace(adapters.TASKS["sentiment"], kind="words", rank=4))
+
+    models = []
+    for _ in range(2):
+        task = adapters.replace(adapters.TASKS["sentiment"], rank=4)
+        models.append(adapters.with_lora(small("classes"), task))
+        adapt.read_first(models[-1], fresh, "films", texts, tmp_path)
+    one, two = (dict(model.named_parameters()) for model in models)
+    read = [name for name in one if "lora_B" in name]
+    assert len(calls) == 1
+    assert len(read) == 6
+    for name in read:
+        assert one[name].abs().max() > 0  # it begins at zero
+        assert torch.equal(one[name], two[name])

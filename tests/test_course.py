@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
-from helpers import bundle, course
+from helpers import bundle, course, downloads
 from helpers.errors import CourseError
 
 SENTIMENT = course.DATASETS["sentiment"]
@@ -104,11 +104,12 @@ def test_full_profile_uses_a_complete_cache_without_a_network(monkeypatch, tmp_p
 
     monkeypatch.setenv("COURSE_PROFILE", "full")
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot)
-    monkeypatch.setattr(huggingface_hub.HfApi, "repo_info", lambda self, **wanted: None)
+    monkeypatch.setattr(huggingface_hub.HfApi, "repo_info", lambda self, **wanted: snapshot(**wanted))
     with pytest.raises(CourseError, match=r"Could not download google-bert/bert-base-uncased .*: no network"):
         course.checkpoint("bert")
     (tmp_path / "model.safetensors").write_text("")
     assert course.checkpoint("bert") == str(tmp_path)
+    downloads.download.cache_clear()
 
 
 def test_every_hub_source_is_pinned():
@@ -139,6 +140,27 @@ def test_damaged_and_missing_files_are_named(own_data):
     with pytest.raises(CourseError, match=r"MANIFEST\.json, is missing or damaged") as error:
         course.dataset("sentiment")
     one_sentence(error)
+
+
+def test_a_truncated_file_is_named(own_data):
+    path = own_data / "reviews" / "train.csv"
+    whole = path.read_bytes()
+    for kept in (
+        0,
+        1,
+        len(whole) // 2,
+        whole.rindex(b"\n", 0, -1) + 1,
+    ):  # the last: cut between two rows, still good CSV
+        path.write_bytes(whole[:kept])
+        bundle.verified.cache_clear()
+        with pytest.raises(
+            CourseError, match=r"data/reviews/train\.csv is damaged .*; restore it with 'git checkout"
+        ) as error:
+            course.dataset("sentiment")
+        one_sentence(error)
+    path.write_bytes(whole)
+    bundle.verified.cache_clear()
+    assert len(course.dataset("sentiment")["train"]) == 900
 
 
 def write_parquet(folder, **columns):
@@ -174,6 +196,19 @@ def test_a_missing_column_a_wrong_label_and_a_broken_file_are_named(tmp_path, mo
     (tmp_path / "glue-sst2" / "train.parquet").write_bytes(b"PAR1 not really")
     with pytest.raises(CourseError, match=r"Could not read .*train\.parquet"):
         course.dataset("sentiment")
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.5, 0.99])
+def test_a_truncated_local_file_is_named(kept, tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_DATASETS", str(tmp_path))
+    write_parquet(tmp_path, sentence=["fine", "awful"], label=[1, 0])
+    path = tmp_path / "glue-sst2" / "validation.parquet"
+    path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
+    with pytest.raises(
+        CourseError, match=r"Could not read .*validation\.parquet \(.+\); is it there, and is it whole"
+    ) as error:
+        course.dataset("sentiment")
+    one_sentence(error)
 
 
 def test_a_course_error_shows_one_line_in_a_notebook():

@@ -5,6 +5,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from helpers import embeddings
 from helpers.embeddings import embed, nearest, word_vectors
 from helpers.errors import CourseError
 
@@ -139,3 +140,19 @@ def test_words_have_a_vector_for_each_layer_asked_for(bert):
         one = word_vectors(text, model, tokenizer, layer=layer)
         assert [word for word, _ in one] == [word for word, _ in every]
         assert all(torch.equal(a, b[layer]) for (_, a), (_, b) in zip(one, every, strict=True))
+
+
+def test_bfloat16_turns_a_vector_by_less_than_is_said(bert):
+    for layer in (-1, [2, -1]):
+        exact = embed(TEXTS, *bert, layer=layer)
+        quick = embed(TEXTS, *bert, layer=layer, dtype=torch.bfloat16)
+        assert quick.dtype == torch.float32
+        assert not torch.equal(exact, quick), "another format gives other roundings"
+        assert (1 - torch.cosine_similarity(exact, quick, dim=-1)).max() < 1e-3
+
+
+def test_more_texts_than_are_read_at_once(bert, alone, monkeypatch):
+    monkeypatch.setattr(embeddings, "CHUNK", 3)
+    assert torch.allclose(embed(TEXTS, *bert, layer="all"), alone, atol=ATOL)
+    with pytest.warns(UserWarning, match=r"1 of 7 texts have more than 24 tokens and were cut there \(text 4 has 27\)"):
+        embed(TEXTS, *bert, max_length=24)

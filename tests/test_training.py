@@ -247,14 +247,30 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_numbers(tokenizer, rows, sp
         assert torch.equal(again(**batch).logits, model(**batch).logits)
 
 
+def damage(file, how):
+    """As a disk that was full leaves a file, or one whose power failed: of the right length, but all zeros."""
+    content = file.read_bytes()
+    file.write_bytes(content[:-100] if how == "cut off" else bytes(len(content)))
+
+
+@pytest.mark.parametrize("how", ["cut off", "zeros"])
 @pytest.mark.parametrize("name", ["trainer_state.json", "model.safetensors", "optimizer.pt"])
-def test_a_checkpoint_that_was_cut_off_is_passed_over(name, tokenizer, split, tmp_path):
+def test_a_damaged_checkpoint_is_passed_over(name, how, tokenizer, split, tmp_path):
     whole = run(tokenizer, split, tmp_path, keep=3)
-    file = tmp_path / "checkpoint-27" / name
-    file.write_bytes(file.read_bytes()[:-100])
+    damage(tmp_path / "checkpoint-27" / name, how)
     again = Stop()
     history = run(tokenizer, split, tmp_path, keep=3, callbacks=[again])
     assert again.steps == list(range(19, 28))
+    assert history.evaluations[-1] == pytest.approx(whole.evaluations[-1], abs=1e-4)
+
+
+def test_if_all_checkpoints_are_damaged_training_begins_again(tokenizer, split, tmp_path):
+    whole = run(tokenizer, split, tmp_path, keep=3)
+    for folder in tmp_path.glob("checkpoint-*"):
+        damage(folder / "model.safetensors", "zeros")
+    again = Stop()
+    history = run(tokenizer, split, tmp_path, keep=3, callbacks=[again])
+    assert again.steps == list(range(1, 28))
     assert history.evaluations[-1] == pytest.approx(whole.evaluations[-1], abs=1e-4)
 
 

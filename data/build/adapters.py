@@ -13,16 +13,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
-import statistics
 import tempfile
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 
+import adapt
 import pandas as pd
 import recipes
 import torch
+from card import BUNDLED_SEED, card
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 from transformers.utils import logging as hf_logging
 
@@ -33,7 +33,6 @@ from helpers.sources import DATASETS
 BENCHMARKS = ROOT.parent / "shared" / "benchmarks"
 WORK = Path.home() / ".cache" / "hands-on-bertology" / "adapters"
 TARGETS = ["query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense"]
-BUNDLED_SEED = 1
 KEPT = ("peft_type", "task_type", "r", "lora_alpha", "lora_dropout", "bias", "target_modules", "modules_to_save")
 PEFT_TASKS = {"classes": TaskType.SEQ_CLS, "tags": TaskType.TOKEN_CLS, "answers": TaskType.QUESTION_ANS}
 
@@ -54,6 +53,10 @@ class Task:
     rank: int = 32
     text: tuple[str, ...] = ("text",)
     longest: int = 256
+    smoothing: float = 0.0
+    average: bool = False  # the weights' mean over the second half
+    reads: tuple[str, ...] = ()  # sets whose texts are read before the labels (adapt.py), and that it is scored on, too
+    identity: float = 0.0  # the new pooler begins as so many times the identity; at 0, as small random numbers
 
 
 TASKS = {
@@ -63,7 +66,17 @@ TASKS = {
     "topics": Task("topics", "classes", ("ag_news",), "accuracy", 4, 5e-4, 3, 1e-4),
     "entities": Task("entities", "tags", ("conll2003",), "f1", 8, 1e-3, 3, 2e-4, rank=64),
     "nli": Task(
-        "nli", "classes", ("sick", "xnli-en"), "accuracy", 8, 5e-4, 4, 1e-4, 16, 64, text=("premise", "hypothesis")
+        "nli",
+        "classes",
+        ("sick", "xnli-en"),
+        "accuracy",
+        6,
+        7e-4,
+        4,
+        1e-4,
+        text=("premise", "hypothesis"),
+        smoothing=0.1,
+        average=True,
     ),
     "questions": Task("questions", "answers", ("squad", "tydiqa-en"), "f1", 3, 1e-3, 3, 2e-4),
 }
@@ -81,11 +94,12 @@ def frames(task: Task) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
     train, held_out = [], {}
     for name in task.train:
         frame = read(name, "train")
-        if not (BENCHMARKS / name / "validation.parquet").exists():
+        if (BENCHMARKS / name / "validation.parquet").exists():
+            held_out |= {} if name in UNANSWERED else {name: read(name, "validation")}
+        elif "premise" in frame:
             held_out[name], frame = recipes.split_by_premise(frame, XNLI_KEPT_OUT)
-        elif name not in UNANSWERED:
-            held_out[name] = read(name, "validation")
         train.append(frame)
+    held_out |= {name: read(name, "validation") for name in task.reads}
     return pd.concat(train, ignore_index=True), held_out
 
 
@@ -93,7 +107,7 @@ def with_lora(model: torch.nn.Module, task: Task) -> PeftModel:
     """bert-mini with low-rank updates at every linear layer of the encoder, and its new head, trainable."""
     new = ["pooler", "classifier"] if task.kind == "classes" else None  # peft knows the classifier, not the new pooler
     config = LoraConfig(
-        task_type=PEFT_TASKS[task.kind],
+        task_type=PEFT_TASKS.get(task.kind),
         r=task.rank,
         lora_alpha=task.rank,
         target_modules=TARGETS,
@@ -101,6 +115,11 @@ def with_lora(model: torch.nn.Module, task: Task) -> PeftModel:
         lora_dropout=0.0,
     )
     return get_peft_model(model, config)
+
+
+def reader(task: Task) -> PeftModel:
+    """The masked language model with a task's LoRA."""
+    return with_lora(recipes.load("words", ()), replace(task, kind="words"))
 
 
 def folder_of(name: str) -> Path:
@@ -118,7 +137,8 @@ def finished(name: str, record: Path) -> list[dict]:
     if not record.exists():
         return []
     known = json.loads(record.read_text(encoding="utf8"))
-    return known["runs"] if known["settings"] == settings_of(name) else []
+    unsaid = {own.name: own.default for own in fields(Task) if own.default is not MISSING}  # younger than the record
+    return known["runs"] if json.loads(json.dumps(unsaid)) | known["settings"] == settings_of(name) else []
 
 
 def settings_of(name: str) -> dict:
@@ -139,11 +159,19 @@ def one_run(name: str, how: str, seed: int, minilm: Path | None = None) -> None:
     tokenizer, names = recipes.tokenizer(), source.names
     torch.manual_seed(seed)  # the new head
     model = recipes.load(task.kind, names, minilm)
+    if task.identity:
+        with torch.no_grad():
+            torch.nn.init.eye_(model.base_model.pooler.dense.weight).mul_(task.identity)
     rate, epochs = task.full_rate, task.full_epochs
     if how == "lora":
         model, rate, epochs = with_lora(model, task), task.rate, task.epochs
+        if task.reads and not minilm:  # whose head for masked words is lost
+            texts = pd.concat([pd.read_parquet(BENCHMARKS / own / "train.parquet").text for own in task.reads])
+            adapt.read_first(model, lambda: reader(task), f"{name}-reads-{task.rank}", texts, WORK)
     data = recipes.encode(task.kind, recipes.rows_of(train_frame, source, task.text), tokenizer, task.longest)
-    seconds = recipes.train(task.kind, model, data, epochs, rate, task.size, seed, WORK / f"{tag}.pt")
+    seconds = recipes.train(
+        task.kind, model, data, epochs, rate, task.size, seed, WORK / f"{tag}.pt", task.smoothing, task.average
+    )
     scores = {}
     for real, frame in held_out.items():
         rows = recipes.rows_of(frame, source, task.text)
@@ -181,64 +209,6 @@ def export(model: PeftModel, name: str) -> None:
     config["base_model_name_or_path"] = "bert-mini"
     (target / "adapter_config.json").write_text(json.dumps(config, indent=1, sort_keys=True) + "\n", encoding="utf8")
     print(f"{target.relative_to(ROOT)}: {sum(p.stat().st_size for p in target.iterdir()) / 2**20:.1f} MB")
-
-
-def summary(runs: list[dict], real: str, metric: str) -> str:
-    """Mean and spread over the seeds, in per cent."""
-    values = [run["scores"][real][metric] for run in runs]
-    if not values:
-        return "not run yet"
-    spread = f" ({min(values):.1f} to {max(values):.1f})" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.1f}{spread}"
-
-
-def minutes(runs: list[dict]) -> str:
-    """CPU time a run, rounded up."""
-    return f"{math.ceil(statistics.mean(run['cpu_seconds'] for run in runs) / 60)} minutes" if runs else "not run yet"
-
-
-def card(name: str, task: Task, found: list[dict]) -> str:
-    """The model card: data, settings, time, and the scores beside those of full fine-tuning."""
-    runs = {how: [run for run in found if run["how"] == how] for how in ("lora", "full")}
-    first, reals = runs["lora"][0], list(runs["lora"][0]["scores"])
-    full = f"{runs['full'][0]['trained']:,}" if runs["full"] else "all"
-    metric = {"accuracy": "accuracy", "f1": "F1"}[task.metric]
-    kept_out = ", a third of the premises of xnli-en kept out" if "xnli-en" in task.train else ""
-    lines = [
-        f"# bert-mini, {name}",
-        "",
-        f'A LoRA adapter (Hu et al. 2021) with its head for `data/models/bert-mini`. `helpers.course.fine_tuned("{name}")` puts the two together.',
-        "",
-        "| | |",
-        "|---|---|",
-        f"| task | {task.kind}: {', '.join(DATASETS[task.source].names) or 'first and last token of the answer'} |",
-        f"| data | {', '.join(task.train)}: {first['rows']:,} rows of the public training splits{kept_out} |",
-        "| script | `data/build/adapters.py` |",
-        f"| settings | rank {task.rank} on every linear layer of the encoder, {task.epochs:g} epochs, batches of {task.size}, AdamW, peak rate {task.rate:g}, 10 % warm-up, linear decay, no dropout |",
-        f"| trained parameters | {first['trained']:,} with LoRA, {full} in full fine-tuning ({task.full_epochs:g} epochs, peak rate {task.full_rate:g}) |",
-        f"| seed | {BUNDLED_SEED} is the one in this folder; run so far: {', '.join(str(run['seed']) for run in runs['lora'])} |",
-        f"| time | {minutes(runs['lora'])} a seed with LoRA, {minutes(runs['full'])} in full: time of one processor core |",
-        "| weights | half precision, safetensors |",
-        "| licence | Apache-2.0, as bert-mini |",
-        "",
-        f"{metric.capitalize()} on rows that were not trained on, in per cent: mean of {len(runs['lora'])} seed{'s' * (len(runs['lora']) > 1)} (lowest to highest) with LoRA, "
-        f"{len(runs['full'])} in full:",
-        "",
-        "| | LoRA | full fine-tuning |",
-        "|---|---|---|",
-    ]
-    lines += [
-        f"| {real} | {summary(runs['lora'], real, task.metric)} | {summary(runs['full'], real, task.metric)} |"
-        for real in reals
-    ]
-    return "\n".join(
-        [
-            *lines,
-            "",
-            "Known limits: it knows the text kinds of its training data; see there for what they leave out.",
-            "",
-        ]
-    )
 
 
 def main() -> None:

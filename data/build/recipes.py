@@ -1,10 +1,12 @@
 """One plain recipe for each kind of task, used by ``transfer_proof.py`` and ``adapters.py``: encode, train, score.
 
-Training: AdamW with warm-up and linear decay, no dropout, batches of similar length, bfloat16 where the processor has it.
+Training: AdamW with warm-up and linear decay, no dropout, batches of similar length, bfloat16 where the processor has it;
+if told to, with smoothed labels (Szegedy et al. 2016) and the mean of the weights of the second half (Izmailov et al. 2018).
 """
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 import time
@@ -14,50 +16,22 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+from siamese import Siamese
 from transformers import (
-    AutoModel,
+    AutoModelForMaskedLM,
     AutoModelForQuestionAnswering,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
     AutoTokenizer,
 )
-from transformers.modeling_outputs import SequenceClassifierOutput
 
 from helpers import course, device, metrics, tasks
-from helpers.padding import length_batches, pad, pool
+from helpers.padding import length_batches, pad
+from helpers.pretraining import mask_tokens, masked_logits
 from helpers.sources import DataSource
 
-
-class Siamese(torch.nn.Module):
-    """Two texts read apart, one vector each (mean of the last layer but one), and a linear layer on |u - v| and u * v.
-
-    The classification objective of Sentence-BERT (Reimers & Gurevych 2019). With a few hundred pairs it learns more about
-    paraphrases than a model that reads both texts at once: ``input_ids`` hold first all first texts, then all second ones.
-    """
-
-    def __init__(self, checkpoint: str, **settings: object) -> None:
-        super().__init__()
-        self.bert = AutoModel.from_pretrained(checkpoint, **settings)
-        self.head = torch.nn.Linear(2 * self.bert.config.hidden_size, self.bert.config.num_labels)
-        torch.nn.init.zeros_(self.head.weight)
-
-    @classmethod
-    def from_pretrained(cls, checkpoint: str | Path, **settings: object) -> Siamese:
-        """As the ``AutoModel`` classes have it."""
-        return cls(str(checkpoint), **settings)
-
-    def forward(self, attention_mask: torch.Tensor, **batch: torch.Tensor) -> SequenceClassifierOutput:
-        """Logits (pairs, classes) of 2 x pairs texts."""
-        hidden = self.bert(attention_mask=attention_mask, output_hidden_states=True, **batch).hidden_states[-2]
-        u, v = pool(hidden.float(), attention_mask).chunk(2)
-        size = torch.cat([u, v]).detach().square().mean().sqrt()  # features of about one, whatever the layer's scale
-        features = torch.cat([(u - v).abs() / size, u * v / size**2], dim=1)
-        return SequenceClassifierOutput(
-            logits=self.head(10 * features)
-        )  # ten: under Adam a new head is ten times as quick
-
-
 MODELS = {
+    "words": AutoModelForMaskedLM,
     "pairs": Siamese,
     "classes": AutoModelForSequenceClassification,
     "tags": AutoModelForTokenClassification,
@@ -65,6 +39,7 @@ MODELS = {
 }
 NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 WINDOW, STRIDE = 320, 96
+READ, MASKED = 128, 0.2  # masked language modelling: tokens a window, and the share to predict
 SAVE_EVERY = 240  # seconds: what a killed run loses at most
 
 
@@ -79,8 +54,8 @@ class Encoded:
 
 
 def load(kind: str, names: Sequence[str], checkpoint: str | Path | None = None, **settings: object) -> torch.nn.Module:
-    """A model with a new head for ``kind``: classes, pairs, tags or answers; ``names`` are its labels."""
-    if kind != "answers":
+    """A model with a new head for ``kind``: classes, pairs, tags or answers; ``names`` are its labels. For words, with the old head."""
+    if kind not in ("answers", "words"):
         settings |= {"id2label": dict(enumerate(names)), "label2id": {n: i for i, n in enumerate(names)}}
     # Quickest on a CPU: eager for sentences, sdpa for passages (questions with LoRA: 2,900 tokens/s against 2,000).
     settings["attn_implementation"] = "sdpa" if kind == "answers" else "eager"
@@ -88,6 +63,7 @@ def load(kind: str, names: Sequence[str], checkpoint: str | Path | None = None, 
     return model.float()
 
 
+@functools.cache
 def tokenizer() -> object:
     """The tokenizer of bert-mini."""
     return AutoTokenizer.from_pretrained(course.checkpoint("bert"))
@@ -114,8 +90,15 @@ def encode(
 ) -> Encoded:
     """Rows (column -> values) as model input.
 
+    words: column ``text``, cut into windows of ``max_length`` tokens, what is left over dropped.
     classes and pairs: columns ``text``, ``label`` and for two texts ``pair``; tags: ``tokens``, ``ner_tags``; answers: SQuAD's.
     """
+    if kind == "words":
+        room, found = max_length - 2, []
+        for ids in tokenizer(rows["text"], add_special_tokens=False, verbose=False).input_ids:
+            whole = range(0, len(ids) - room + 1, room)
+            found += [[tokenizer.cls_token_id, *ids[k : k + room], tokenizer.sep_token_id] for k in whole]
+        return Encoded(found, [[0] * max_length for _ in found], [None] * len(found))
     if kind == "pairs":
         first, second = (tokenizer(rows[c], truncation=True, max_length=max_length).input_ids for c in ("text", "pair"))
         return Encoded(first, [[0] * len(ids) for ids in first], list(rows["label"]), {"second": second})
@@ -146,12 +129,20 @@ def batches_of(lengths: Sequence[int], size: int, generator: random.Random) -> l
     return batches
 
 
-def _loss(kind: str, model: torch.nn.Module, batch: dict, targets: list, where: torch.device) -> torch.Tensor:
+def _loss(
+    kind: str, model: torch.nn.Module, batch: dict, targets: list, where: torch.device, smoothing: float
+) -> torch.Tensor:
     cross_entropy = torch.nn.functional.cross_entropy
+    if kind == "words":
+        generator = torch.Generator().manual_seed(int(batch["input_ids"].sum()))  # after a kill the same places again
+        corrupted, labels = mask_tokens(batch["input_ids"], tokenizer(), MASKED, generator=generator)
+        with torch.autocast(where.type, torch.bfloat16, enabled=device.number_format(where) == torch.bfloat16):
+            logits, truth = masked_logits(model.get_base_model(), corrupted, batch["attention_mask"], labels)
+        return cross_entropy(logits.float(), truth)
     with torch.autocast(where.type, torch.bfloat16, enabled=device.number_format(where) == torch.bfloat16):
         output = model(**batch)
     if kind in ("classes", "pairs"):
-        return cross_entropy(output.logits.float(), torch.tensor(targets, device=where))
+        return cross_entropy(output.logits.float(), torch.tensor(targets, device=where), label_smoothing=smoothing)
     if kind == "tags":
         width = output.logits.shape[1]
         padded = torch.tensor([row + [tasks.IGNORE] * (width - len(row)) for row in targets], device=where)
@@ -182,8 +173,14 @@ def train(
     size: int = 16,
     seed: int = 1,
     state: Path | None = None,
+    smoothing: float = 0.0,
+    average: bool = False,
 ) -> float:
-    """Train every parameter that requires a gradient; returns CPU seconds. ``state`` is a file to go on from after a kill."""
+    """Train every parameter that requires a gradient; returns CPU seconds.
+
+    ``state`` is a file to go on from after a kill. ``smoothing`` is the share of a class's target that is spread over all classes.
+    With ``average``, the weights at the end are the mean of those of every tenth step of the second half.
+    """
     where = device.best()
     model.to(where).train()
     torch.manual_seed(seed)
@@ -192,10 +189,10 @@ def train(
     lengths = [len(ids) for ids in data.ids]
     plan = [b for e in range(math.ceil(epochs)) for b in batches_of(lengths, size, random.Random(f"{seed}-{e}"))]
     steps = int(epochs * math.ceil(len(lengths) / size))
-    done, seconds = 0, 0.0
+    done, seconds, means, counted = 0, 0.0, [p.detach().clone() for p in trained] if average else [], 0
     if state and state.exists():
         held = torch.load(state, map_location=where, weights_only=True)
-        done, seconds = held["step"], held["seconds"]
+        done, seconds, means, counted = held["step"], held["seconds"], held["means"], held["counted"]
         optimizer.load_state_dict(held["optimizer"])
         with torch.no_grad():
             for parameter, value in zip(trained, held["trained"], strict=True):
@@ -206,18 +203,26 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1.0, share)
         rows = plan[step]
-        loss = _loss(kind, model, _batch(data, rows, where), [data.targets[i] for i in rows], where)
+        loss = _loss(kind, model, _batch(data, rows, where), [data.targets[i] for i in rows], where, smoothing)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
+        if average and step >= steps / 2 and step % 10 == 0:
+            counted += 1
+            for mean, parameter in zip(means, trained, strict=True):
+                mean.lerp_(parameter.detach(), 1 / counted)
         if state and (time.perf_counter() - saved > SAVE_EVERY or step + 1 == steps):
             saved = time.perf_counter()
-            values = {"step": step + 1, "seconds": seconds + time.process_time() - began}
-            tensors = {"trained": [p.detach() for p in trained], "optimizer": optimizer.state_dict()}
+            values = {"step": step + 1, "seconds": seconds + time.process_time() - began, "counted": counted}
+            tensors = {"trained": [p.detach() for p in trained], "optimizer": optimizer.state_dict(), "means": means}
             torch.save(values | tensors, state.with_suffix(".tmp"))
             state.with_suffix(".tmp").replace(state)
             print(f"{state.stem}: step {step + 1} of {steps}, {values['seconds']:.0f} s, loss {loss:.3f}", flush=True)
+    if counted:
+        with torch.no_grad():
+            for mean, parameter in zip(means, trained, strict=True):
+                parameter.copy_(mean)
     model.eval()
     return seconds + time.process_time() - began
 

@@ -143,7 +143,9 @@ def layers_of(model: PreTrainedModel) -> torch.nn.ModuleList:
     for module in model.modules():
         if isinstance(module, torch.nn.ModuleList) and len(module) == model.config.num_hidden_layers:
             return module
-    raise CourseError(f"No list of {model.config.num_hidden_layers} layers was found in this {type(model).__name__}.")
+    raise CourseError(
+        f"{type(model).__name__} keeps its layers in another way; take a BERT, a RoBERTa or a DistilBERT."
+    )
 
 
 def randomised(model: PreTrainedModel, layers: int = 0, embeddings: bool = False, seed: int = 42) -> PreTrainedModel:
