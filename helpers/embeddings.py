@@ -153,9 +153,10 @@ def embed_chunk(
     was_training = model.training
     model.eval()
     try:
-        for rows in length_batches([len(row) for row in ids], max_tokens):
-            batch = pad([ids[row] for row in rows], tokenizer.pad_token_id)
-            vectors[rows] = _pooled(model, *batch, layers, pooling, dtype)
+        with torch.inference_mode(), torch.autocast(model.device.type, dtype, enabled=dtype is not None):
+            for rows in length_batches([len(row) for row in ids], max_tokens):
+                batch = pad([ids[row] for row in rows], tokenizer.pad_token_id)
+                vectors[rows] = _pooled(model, *batch, layers, pooling)
     finally:
         model.train(was_training)
     return vectors, cut
@@ -167,18 +168,15 @@ def _pooled(
     mask: torch.Tensor,
     layers: list[int],
     pooling: str,
-    dtype: torch.dtype | None,
 ) -> torch.Tensor:
     """A batch's vectors, ``(batch, layers, hidden)``, in float32 on the CPU."""
     input_ids, mask = input_ids.to(model.device), mask.to(model.device)
     last = set(layers) <= {-1, model.config.num_hidden_layers}  # then the other layers need not be kept
-    with torch.inference_mode():
-        with torch.autocast(model.device.type, dtype, enabled=dtype is not None):
-            found = model(input_ids, attention_mask=mask, output_hidden_states=not last)
-        pooled = [
-            pool((found.last_hidden_state if last else found.hidden_states[i]).float(), mask, pooling) for i in layers
-        ]
-        return torch.stack(pooled, dim=1).cpu()
+    found = model(input_ids, attention_mask=mask, output_hidden_states=not last)
+    pooled = [
+        pool((found.last_hidden_state if last else found.hidden_states[i]).float(), mask, pooling) for i in layers
+    ]
+    return torch.stack(pooled, dim=1).cpu()
 
 
 def _layers(layer: int | Sequence[int] | str, count: int) -> list[int]:

@@ -14,8 +14,8 @@ import pytest
 from helpers import course
 from helpers.bundle import ROOT
 from helpers.errors import CourseError
-from helpers.sources import CHECKPOINTS, DATASETS
-from tests.full_profile import as_parquet
+from helpers.sources import CHECKPOINTS, DATASETS, FINE_TUNED
+from tests.full_profile import as_parquet, label_names, small_model
 from tests.hub import Hub
 from tests.test_course import run_python
 
@@ -271,3 +271,14 @@ def test_what_is_in_the_cache_works_on_the_train(troubled, tmp_path):
     assert full(code, troubled, tmp_path) == "9\n"
     away = SimpleNamespace(address="http://127.0.0.1:9")
     assert full(code, away, tmp_path) == "9\n"
+
+
+def test_a_model_without_a_vocabulary_file_works_on_the_train_too(tmp_path):
+    """RoBERTa's family has other files than BERT's."""
+    source = FINE_TUNED["nli"]
+    files = small_model(source.hub_id, source.kind, label_names("nli"))
+    assert "vocab.txt" not in files
+    code = "from helpers import course; print(course.fine_tuned('nli')[0].config.model_type)"
+    with Hub({("models", source.hub_id, source.revision): files}) as hub:
+        assert full(code, hub, tmp_path) == "roberta\n"
+    assert full(code, SimpleNamespace(address="http://127.0.0.1:9"), tmp_path) == "roberta\n"
