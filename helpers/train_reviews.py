@@ -52,7 +52,7 @@ def classifier(checkpoint: str, names: Sequence[str], seed: int = 42) -> PreTrai
 
 
 def main(arguments: Sequence[str] | None = None) -> History:
-    """Train as the command line says; the first process writes ``result.json`` into the folder.
+    """Train as the command line says; the first process writes ``result.json``, its losses and its evaluation, into the folder.
 
     Raises:
         CourseError: more rows are wanted than there are, or as ``fine_tune``.
@@ -87,12 +87,13 @@ def main(arguments: Sequence[str] | None = None) -> History:
     if first_process():
         result = {"losses": [loss for _, loss, _ in history.losses], "evaluation": history.best}
         (wanted.folder / "result.json").write_text(json.dumps(result, indent=1), encoding="utf8")
-        print(
-            f"{wanted.folder / 'result.json'}: loss {history.best['loss']:.3f}, accuracy {history.best['accuracy']:.1%}"
-        )
     return history
 
 
 if __name__ == "__main__":
     course.start()
-    main()
+    history = main()
+    if first_process():
+        print(
+            f"loss {history.best['loss']:.3f}, accuracy {history.best['accuracy']:.1%}: see result.json in the folder"
+        )

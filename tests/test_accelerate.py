@@ -67,7 +67,7 @@ def test_two_processes_of_accelerate_reach_the_loss_of_one(tmp_path, float32):
     one = alone(tmp_path / "one", *SETTINGS)
     two, said = launched("accelerate", tmp_path / "two", *SETTINGS)
     same(one, two)
-    assert said.count("result.json: loss") == 1, "only one process reports"
+    assert said.count("see result.json") == 1, "only one process reports"
 
 
 def test_torchrun_does_the_same(small, tmp_path, float32):

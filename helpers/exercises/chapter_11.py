@@ -109,7 +109,7 @@ def _verdict(mean: float, error: float) -> str:
 def compare(answer: Callable) -> str | None:
     """``answer(one, other)``: two dictionaries seed -> score; (mean of other - one, its standard error, verdict)."""
     one = {1: 0.60, 2: 0.70, 3: 0.80, 4: 0.65}
-    other = {4: 0.68, 3: 0.84, 2: 0.72, 1: 0.63, 9: 0.10}  # in another order, and a seed more
+    other = {4: 0.68, 3: 0.86, 2: 0.72, 1: 0.63, 9: 0.10}  # in another order, and a seed more
     changes = [other[seed] - one[seed] for seed in one]
     mean = sum(changes) / 4
     error = math.sqrt(sum((x - mean) ** 2 for x in changes) / 3) / 2
@@ -154,8 +154,8 @@ def compare(answer: Callable) -> str | None:
     for offset, wanted in [
         (0.0, "better"),
         (-0.06, "worse"),
-        (-0.026, "not clearly different"),
-        (-0.033, "not clearly different"),
+        (-0.022, "not clearly different"),
+        (-0.048, "not clearly different"),
     ]:
         moved = {seed: score + offset for seed, score in other.items()}
         _, _, said = call(answer, dict(one), moved)
