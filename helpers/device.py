@@ -45,7 +45,8 @@ def best(wanted: str | None = None) -> torch.device:
     Raises:
         CourseError: the name is no device, or the device does not work here.
     """
-    return _best((wanted or os.environ.get("COURSE_DEVICE") or "").strip().lower())
+    launched = "cpu" if os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true" else ""  # accelerate launch --cpu
+    return _best((wanted or os.environ.get("COURSE_DEVICE") or launched).strip().lower())
 
 
 @lru_cache

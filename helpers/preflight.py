@@ -27,6 +27,29 @@ def head_of(model: PreTrainedModel) -> str:
     return type(model).__name__.rpartition("For")[2]
 
 
+def processes() -> int:
+    """How many processes train together: what ``accelerate launch`` and ``torchrun`` say, 1 without them."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def first_process() -> bool:
+    """Whether this process is the one that prints, and writes what all have made together."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def share_of(batch_size: int) -> int:
+    """The rows of a batch that fall to each process, so that a step has ``batch_size`` rows however many they are.
+
+    Raises:
+        CourseError: the batch cannot be divided evenly.
+    """
+    if batch_size % processes():
+        raise CourseError(
+            f"A batch of {batch_size} rows cannot be divided evenly among {processes()} processes: choose a multiple of {processes()}."
+        )
+    return batch_size // processes()
+
+
 def check_split(rows: Dataset, name: str, model: PreTrainedModel, least: int) -> None:
     """Refuse rows that ``model`` cannot be trained on.
 
@@ -114,15 +137,15 @@ def last_checkpoint(folder: Path, record: dict) -> Path | None:
 
 
 @contextlib.contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path, record: dict) -> Iterator[None]:
     """Keep a second training out of ``folder`` while this one writes to it; a killed process lets go by itself.
 
-    Of the processes that train together (``accelerate launch``), the first one holds the folder for all.
+    Of the processes that train together (``accelerate launch``), the first one holds the folder for all, and puts ``record`` there.
 
     Raises:
         CourseError: another training writes there now.
     """
-    if os.environ.get("RANK", "0") != "0":
+    if not first_process():
         yield
         return
     lock = filelock.FileLock(folder / "fine_tune.lock", timeout=0)
@@ -135,6 +158,7 @@ def alone(folder: Path) -> Iterator[None]:
     except (OSError, NotImplementedError):  # some mounted drives know no locks; better unguarded than not at all
         pass
     try:
+        (folder / RECORD).write_text(json.dumps(record, indent=1), encoding="utf8")
         yield
     finally:
         lock.release()
@@ -152,7 +176,10 @@ def _whole(checkpoint: Path) -> bool:
 
     try:
         json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf8"))
-        with safe_open(checkpoint / "model.safetensors", "pt"):  # compares the file's length with its table of contents
+        weights = checkpoint / "adapter_model.safetensors"  # of LoRA only the adapter is saved
+        with safe_open(
+            weights if weights.exists() else checkpoint / "model.safetensors", "pt"
+        ):  # compares the file's length with its table of contents
             pass
     except (OSError, ValueError, SafetensorError):
         return False

@@ -8,7 +8,6 @@ It runs unchanged under ``accelerate launch`` and ``torchrun``.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import shutil
@@ -33,7 +32,7 @@ from transformers import (
 from helpers import device, metrics
 from helpers.errors import CourseError
 from helpers.history import History
-from helpers.preflight import RECORD, alone, check_split, head_of, last_checkpoint, record_of
+from helpers.preflight import alone, check_split, head_of, last_checkpoint, processes, record_of, share_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -70,7 +69,7 @@ def fine_tune(
         folder: for the checkpoints. The same call with the same folder goes on from the last one.
         epochs: passes over the training rows.
         rate: the learning rate at the end of the warm-up; from there it falls in a line to 0.
-        batch_size: rows a step.
+        batch_size: rows a step; processes that train together (``accelerate launch``) divide them among themselves.
         warmup: share of the steps in which the rate rises from 0.
         dropout: for all layers, in training; ``None`` keeps the checkpoint's. 0 is quicker and, on little data, better: README, 'Training, measured'.
         score: predictions and labels -> named scores; accuracy and macro F1 for a classifier of texts unless given.
@@ -87,7 +86,7 @@ def fine_tune(
     Raises:
         CourseError: a column is missing, a split is empty or smaller than a batch, a label does not fit the model, there is only
             one class, the loss is no number any more, ``best_by`` is no score, the folder holds another run, another
-            training writes to it now, or it is full.
+            training writes to it now, or it is full, or the processes cannot divide a batch evenly.
     """
     folder = Path(folder)
     check_split(train, "training", model, batch_size)
@@ -115,7 +114,7 @@ def fine_tune(
         output_dir=str(folder),
         num_train_epochs=epochs,
         learning_rate=rate,
-        per_device_train_batch_size=batch_size,
+        per_device_train_batch_size=share_of(batch_size),
         per_device_eval_batch_size=2 * batch_size,
         warmup_steps=warmup,  # below 1, Trainer reads it as a share of the steps
         weight_decay=0.01,
@@ -124,6 +123,7 @@ def fine_tune(
         use_cpu=where.type == "cpu",
         dataloader_pin_memory=where.type == "cuda",
         train_sampling_strategy="group_by_length",
+        average_tokens_across_devices=False,  # BERT's losses are means already; Trainer would multiply by the processes
         eval_strategy="steps",
         eval_steps=every,
         save_strategy="steps",
@@ -153,11 +153,14 @@ def fine_tune(
         callbacks=watching,
     )
     trainer.remove_callback(PrinterCallback)
+    if processes() > 1:
+        trainer.accelerator.rng_types = [
+            "torch"
+        ]  # one order of the rows for all, also when dropout has drawn differently
     folder.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
     try:
-        with alone(folder):
-            (folder / RECORD).write_text(json.dumps(record, indent=1), encoding="utf8")
+        with alone(folder, record):
             trainer.train(resume_from_checkpoint=str(last) if last else None)
     except KeyError as error:
         if best_by in str(error):
@@ -177,11 +180,17 @@ def fine_tune(
 class _InOrder(Trainer):
     """With ``group_by_length`` Trainer reorders the evaluation rows, too, and predictions no longer belong to their rows.
 
+    Several processes draw the same global batches as one would.
     And a checkpoint that does not fit on the disk any more is one sentence, and leaves nothing half-written.
     """
 
     def _get_eval_sampler(self, eval_dataset: Dataset) -> torch.utils.data.Sampler | None:
         return torch.utils.data.SequentialSampler(eval_dataset) if self.args.world_size <= 1 else None
+
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> torch.utils.data.Sampler | None:
+        sampler = super()._get_train_sampler(train_dataset)
+        sampler.batch_size *= self.args.world_size  # it sorts stretches of 50 batches
+        return sampler
 
     def _save_checkpoint(self, *args: object, **settings: object) -> None:
         try:

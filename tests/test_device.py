@@ -42,6 +42,14 @@ def test_variable_overrides(monkeypatch):
     assert device.best("cpu").type == "cpu"
 
 
+def test_accelerate_launch_cpu_means_the_cpu(monkeypatch):
+    monkeypatch.setattr(device, "failure", lambda name: None)
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+    assert device.best().type == "cpu"
+    monkeypatch.setenv("COURSE_DEVICE", "cuda:1")
+    assert str(device.best()) == "cuda:1"
+
+
 @pytest.mark.parametrize("wish", ["gpu", "cuda:x", "tpu", "0"])
 def test_an_unknown_device_is_one_sentence(monkeypatch, wish):
     monkeypatch.setenv("COURSE_DEVICE", wish)

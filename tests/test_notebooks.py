@@ -14,7 +14,7 @@ from tests import pictures
 PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 NOTEBOOKS = {path.stem: nbformat.read(path, as_version=4) for path in PATHS}
 REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf8"))["project"]["urls"]["Repository"]
-LIBRARIES = "psutil torch transformers datasets sklearn pandas numpy matplotlib ipywidgets captum lime bertviz tokenizers helpers"
+LIBRARIES = "psutil torch transformers peft datasets sklearn pandas numpy matplotlib ipywidgets captum lime bertviz tokenizers helpers"
 STANDARD = "sys platform math random time collections itertools functools inspect warnings copy contextlib json re pathlib subprocess tempfile"
 
 each = pytest.mark.parametrize("name", NOTEBOOKS)

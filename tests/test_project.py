@@ -101,6 +101,7 @@ def test_dependencies_between_helpers_point_one_way():
         "history",
         "preflight",
         "training",
+        "train_reviews",
         "distillation",
         "variants",
         "projects",

@@ -194,6 +194,27 @@ def test_a_run_that_raised_goes_on_in_the_same_process(tokenizer, split, tmp_pat
         assert one == pytest.approx(other, abs=1e-4)
 
 
+def test_a_lora_run_goes_on_from_its_adapter(tokenizer, split, tmp_path):
+    """A checkpoint of peft holds no model.safetensors; it is whole all the same, and the frozen weights stay as they were."""
+    from peft import LoraConfig, TaskType, get_peft_model
+
+    def adapted():
+        config = LoraConfig(task_type=TaskType.SEQ_CLS, r=4, target_modules=["query", "value"])
+        torch.manual_seed(1)  # A
+        return get_peft_model(small(), config)
+
+    whole = run(tokenizer, split, tmp_path / "whole", adapted()).evaluations
+    with pytest.raises(InterruptedError):
+        run(tokenizer, split, tmp_path / "cut", adapted(), callbacks=[Stop(at=14)])
+    again, model = Stop(), adapted()
+    history = run(tokenizer, split, tmp_path / "cut", model, callbacks=[again])
+    assert again.steps[0] == 10
+    for one, other in zip(history.evaluations, whole, strict=True):
+        assert one == pytest.approx(other, abs=1e-4)
+    frozen, old = model.get_base_model().bert.embeddings.word_embeddings.weight, small().bert.embeddings
+    assert torch.equal(frozen, old.word_embeddings.weight)
+
+
 @pytest.mark.parametrize(("keep", "left"), [(1, [9]), (2, [9, 27]), (3, [9, 18, 27])])
 def test_as_many_checkpoints_as_asked_for_are_left(keep, left, tokenizer, split, tmp_path):
     falling = iter(range(100, 0, -1))
