@@ -211,35 +211,3 @@ def test_the_mean_of_weights_is_of_the_second_half(monkeypatch):
     recipes.train("classes", model, data, 2, 1e-2, 2, average=True)
     assert len(seen) == 80
     assert torch.allclose(model.classifier.weight, torch.stack(seen[40::10]).mean(dim=0), atol=1e-6)
-
-
-def test_texts_are_read_in_whole_windows_before_the_labels_and_once_only(monkeypatch, tmp_path):
-    import adapt
-    import adapters
-    import pandas as pd
-    import recipes
-
-    monkeypatch.setattr(adapt, "ROWS", 6)
-    texts = pd.Series([" ".join(["warm", "dull", "film", "of", "reels"] * 60 + [str(n)]) for n in range(9)])
-    data = adapt.reading_of(texts)
-    assert [len(ids) for ids in data.ids] == [recipes.READ] * 6
-    assert {(ids[0], ids[-1]) for ids in data.ids} == {(101, 102)}
-
-    calls = []
-
-    def fresh():
-        calls.append(1)
-        return adapters.with_lora(small("words"), adapters.replace(adapters.TASKS["sentiment"], kind="words", rank=4))
-
-    models = []
-    for _ in range(2):
-        task = adapters.replace(adapters.TASKS["sentiment"], rank=4)
-        models.append(adapters.with_lora(small("classes"), task))
-        adapt.read_first(models[-1], fresh, "films", texts, tmp_path)
-    one, two = (dict(model.named_parameters()) for model in models)
-    read = [name for name in one if "lora_B" in name]
-    assert len(calls) == 1
-    assert len(read) == 6
-    for name in read:
-        assert one[name].abs().max() > 0  # it begins at zero
-        assert torch.equal(one[name], two[name])

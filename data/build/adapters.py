@@ -15,10 +15,9 @@ import argparse
 import json
 import tempfile
 import zlib
-from dataclasses import MISSING, asdict, dataclass, fields, replace
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 
-import adapt
 import pandas as pd
 import recipes
 import torch
@@ -55,8 +54,6 @@ class Task:
     longest: int = 256
     smoothing: float = 0.0
     average: bool = False  # the weights' mean over the second half
-    reads: tuple[str, ...] = ()  # sets whose texts are read before the labels (adapt.py), and that it is scored on, too
-    identity: float = 0.0  # the new pooler begins as so many times the identity; at 0, as small random numbers
 
 
 TASKS = {
@@ -99,7 +96,6 @@ def frames(task: Task) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
         elif "premise" in frame:
             held_out[name], frame = recipes.split_by_premise(frame, XNLI_KEPT_OUT)
         train.append(frame)
-    held_out |= {name: read(name, "validation") for name in task.reads}
     return pd.concat(train, ignore_index=True), held_out
 
 
@@ -107,7 +103,7 @@ def with_lora(model: torch.nn.Module, task: Task) -> PeftModel:
     """bert-mini with low-rank updates at every linear layer of the encoder, and its new head, trainable."""
     new = ["pooler", "classifier"] if task.kind == "classes" else None  # peft knows the classifier, not the new pooler
     config = LoraConfig(
-        task_type=PEFT_TASKS.get(task.kind),
+        task_type=PEFT_TASKS[task.kind],
         r=task.rank,
         lora_alpha=task.rank,
         target_modules=TARGETS,
@@ -115,11 +111,6 @@ def with_lora(model: torch.nn.Module, task: Task) -> PeftModel:
         lora_dropout=0.0,
     )
     return get_peft_model(model, config)
-
-
-def reader(task: Task) -> PeftModel:
-    """The masked language model with a task's LoRA."""
-    return with_lora(recipes.load("words", ()), replace(task, kind="words"))
 
 
 def folder_of(name: str) -> Path:
@@ -159,15 +150,9 @@ def one_run(name: str, how: str, seed: int, minilm: Path | None = None) -> None:
     tokenizer, names = recipes.tokenizer(), source.names
     torch.manual_seed(seed)  # the new head
     model = recipes.load(task.kind, names, minilm)
-    if task.identity:
-        with torch.no_grad():
-            torch.nn.init.eye_(model.base_model.pooler.dense.weight).mul_(task.identity)
     rate, epochs = task.full_rate, task.full_epochs
     if how == "lora":
         model, rate, epochs = with_lora(model, task), task.rate, task.epochs
-        if task.reads and not minilm:  # whose head for masked words is lost
-            texts = pd.concat([pd.read_parquet(BENCHMARKS / own / "train.parquet").text for own in task.reads])
-            adapt.read_first(model, lambda: reader(task), f"{name}-reads-{task.rank}", texts, WORK)
     data = recipes.encode(task.kind, recipes.rows_of(train_frame, source, task.text), tokenizer, task.longest)
     seconds = recipes.train(
         task.kind, model, data, epochs, rate, task.size, seed, WORK / f"{tag}.pt", task.smoothing, task.average

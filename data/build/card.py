@@ -6,9 +6,6 @@ import math
 import statistics
 from typing import TYPE_CHECKING
 
-import adapt
-import recipes
-
 from helpers.sources import DATASETS
 
 if TYPE_CHECKING:
@@ -35,11 +32,6 @@ def extras(task: Task) -> str:
     """What a recipe has beyond the common one, for the card."""
     parts = [f"labels smoothed by {task.smoothing:g}"] if task.smoothing else []
     parts += ["mean of the weights of the second half"] if task.average else []
-    parts += [f"the new pooler begins as {task.identity:g} times the identity"] if task.identity else []
-    if task.reads:
-        parts.append(
-            f"begun with {adapt.ROWS * recipes.READ:,} tokens of {', '.join(task.reads)} by masked language modelling (`adapt.py`)"
-        )
     return "".join(f", {part}" for part in parts)
 
 

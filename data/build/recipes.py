@@ -6,7 +6,6 @@ if told to, with smoothed labels (Szegedy et al. 2016) and the mean of the weigh
 
 from __future__ import annotations
 
-import functools
 import math
 import random
 import time
@@ -18,7 +17,6 @@ import pandas as pd
 import torch
 from siamese import Siamese
 from transformers import (
-    AutoModelForMaskedLM,
     AutoModelForQuestionAnswering,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
@@ -27,11 +25,9 @@ from transformers import (
 
 from helpers import course, device, metrics, tasks
 from helpers.padding import length_batches, pad
-from helpers.pretraining import mask_tokens, masked_logits
 from helpers.sources import DataSource
 
 MODELS = {
-    "words": AutoModelForMaskedLM,
     "pairs": Siamese,
     "classes": AutoModelForSequenceClassification,
     "tags": AutoModelForTokenClassification,
@@ -39,7 +35,6 @@ MODELS = {
 }
 NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 WINDOW, STRIDE = 320, 96
-READ, MASKED = 128, 0.2  # masked language modelling: tokens a window, and the share to predict
 SAVE_EVERY = 240  # seconds: what a killed run loses at most
 
 
@@ -54,8 +49,8 @@ class Encoded:
 
 
 def load(kind: str, names: Sequence[str], checkpoint: str | Path | None = None, **settings: object) -> torch.nn.Module:
-    """A model with a new head for ``kind``: classes, pairs, tags or answers; ``names`` are its labels. For words, with the old head."""
-    if kind not in ("answers", "words"):
+    """A model with a new head for ``kind``: classes, pairs, tags or answers; ``names`` are its labels."""
+    if kind != "answers":
         settings |= {"id2label": dict(enumerate(names)), "label2id": {n: i for i, n in enumerate(names)}}
     # Quickest on a CPU: eager for sentences, sdpa for passages (questions with LoRA: 2,900 tokens/s against 2,000).
     settings["attn_implementation"] = "sdpa" if kind == "answers" else "eager"
@@ -63,7 +58,6 @@ def load(kind: str, names: Sequence[str], checkpoint: str | Path | None = None, 
     return model.float()
 
 
-@functools.cache
 def tokenizer() -> object:
     """The tokenizer of bert-mini."""
     return AutoTokenizer.from_pretrained(course.checkpoint("bert"))
@@ -90,15 +84,8 @@ def encode(
 ) -> Encoded:
     """Rows (column -> values) as model input.
 
-    words: column ``text``, cut into windows of ``max_length`` tokens, what is left over dropped.
     classes and pairs: columns ``text``, ``label`` and for two texts ``pair``; tags: ``tokens``, ``ner_tags``; answers: SQuAD's.
     """
-    if kind == "words":
-        room, found = max_length - 2, []
-        for ids in tokenizer(rows["text"], add_special_tokens=False, verbose=False).input_ids:
-            whole = range(0, len(ids) - room + 1, room)
-            found += [[tokenizer.cls_token_id, *ids[k : k + room], tokenizer.sep_token_id] for k in whole]
-        return Encoded(found, [[0] * max_length for _ in found], [None] * len(found))
     if kind == "pairs":
         first, second = (tokenizer(rows[c], truncation=True, max_length=max_length).input_ids for c in ("text", "pair"))
         return Encoded(first, [[0] * len(ids) for ids in first], list(rows["label"]), {"second": second})
@@ -133,12 +120,6 @@ def _loss(
     kind: str, model: torch.nn.Module, batch: dict, targets: list, where: torch.device, smoothing: float
 ) -> torch.Tensor:
     cross_entropy = torch.nn.functional.cross_entropy
-    if kind == "words":
-        generator = torch.Generator().manual_seed(int(batch["input_ids"].sum()))  # after a kill the same places again
-        corrupted, labels = mask_tokens(batch["input_ids"], tokenizer(), MASKED, generator=generator)
-        with torch.autocast(where.type, torch.bfloat16, enabled=device.number_format(where) == torch.bfloat16):
-            logits, truth = masked_logits(model.get_base_model(), corrupted, batch["attention_mask"], labels)
-        return cross_entropy(logits.float(), truth)
     with torch.autocast(where.type, torch.bfloat16, enabled=device.number_format(where) == torch.bfloat16):
         output = model(**batch)
     if kind in ("classes", "pairs"):
