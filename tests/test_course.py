@@ -118,18 +118,22 @@ def test_every_hub_source_is_pinned():
         assert int(source.revision, 16)
 
 
-def test_damaged_and_missing_files_are_named(own_data):
-    assert len(course.dataset("sentiment")["train"]) == 900
-    path = own_data / "reviews" / "train.csv"
-    content = bytearray(path.read_bytes())
-    content[5000] ^= 1
-    path.write_bytes(content)
+def reviews_are_said_to_be_damaged():
     bundle.verified.cache_clear()
     with pytest.raises(
         CourseError, match=r"data/reviews/train\.csv is damaged .*; restore it with 'git checkout"
     ) as error:
         course.dataset("sentiment")
     one_sentence(error)
+
+
+def test_damaged_and_missing_files_are_named(own_data):
+    assert len(course.dataset("sentiment")["train"]) == 900
+    path = own_data / "reviews" / "train.csv"
+    content = bytearray(path.read_bytes())
+    content[5000] ^= 1
+    path.write_bytes(content)
+    reviews_are_said_to_be_damaged()
     path.unlink()
     with pytest.raises(CourseError, match=r"data/reviews/train\.csv is missing") as error:
         course.dataset("sentiment")
@@ -152,12 +156,7 @@ def test_a_truncated_file_is_named(own_data):
         whole.rindex(b"\n", 0, -1) + 1,
     ):  # the last: cut between two rows, still good CSV
         path.write_bytes(whole[:kept])
-        bundle.verified.cache_clear()
-        with pytest.raises(
-            CourseError, match=r"data/reviews/train\.csv is damaged .*; restore it with 'git checkout"
-        ) as error:
-            course.dataset("sentiment")
-        one_sentence(error)
+        reviews_are_said_to_be_damaged()
     path.write_bytes(whole)
     bundle.verified.cache_clear()
     assert len(course.dataset("sentiment")["train"]) == 900

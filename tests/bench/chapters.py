@@ -14,6 +14,7 @@ import re
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -87,17 +88,24 @@ def state(path: Path, seconds: float, gigabytes: float) -> None:
     nbformat.write(notebook, path)
 
 
-def update_tables() -> None:
-    """Put the chapter table into README.md and into the map of chapter 00."""
-    README.write_text(
-        BLOCK.sub(lambda b: b[1] + table("notebooks/") + b[2], README.read_text(encoding="utf8")), encoding="utf8"
-    )
+def fill(block: re.Pattern, made: Callable[[str], str]) -> None:
+    """Put text between the marks of ``block`` in README.md and in chapter 00; ``made`` gets what a link to a notebook begins with."""
+
+    def filled(text: str, prefix: str) -> str:
+        return block.sub(lambda found: f"{found[1]}\n{made(prefix)}\n{found[2]}", text)
+
+    README.write_text(filled(README.read_text(encoding="utf8"), "notebooks/"), encoding="utf8")
     (start,) = NOTEBOOKS.glob("00_*.ipynb")
     notebook = nbformat.read(start, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = BLOCK.sub(lambda b: b[1] + "\n" + table("") + "\n" + b[2], cell.source)
+            cell.source = filled(cell.source, "")
     nbformat.write(notebook, start)
+
+
+def update_tables() -> None:
+    """Put the chapter table into README.md and into the map of chapter 00."""
+    fill(BLOCK, table)
 
 
 def main(arguments: list[str]) -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import nbformat
 
-from tests.bench.chapters import NOTEBOOKS, README
+from tests.bench.chapters import NOTEBOOKS, fill
 
 BOX = re.compile(r"^> \*\*Myth\.\*\* (.+(?:\n> .+)*)", flags=re.M)
 QUOTE = r'\*?"((?:`[^`]+`|[^"`])+)"\*?'  # a quotation mark inside code does not end the quotation
@@ -100,16 +100,7 @@ def _cell(text: str) -> str:
 
 def update() -> None:
     """Put the index into README.md and into chapter 00, where its markers stand."""
-    README.write_text(
-        BLOCK.sub(lambda b: b[1] + "\n" + index("notebooks/") + "\n" + b[2], README.read_text(encoding="utf8")),
-        encoding="utf8",
-    )
-    (start,) = NOTEBOOKS.glob("00_*.ipynb")
-    notebook = nbformat.read(start, as_version=4)
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            cell.source = BLOCK.sub(lambda b: b[1] + "\n" + index("") + "\n" + b[2], cell.source)
-    nbformat.write(notebook, start)
+    fill(BLOCK, index)
 
 
 def main(arguments: list[str]) -> None:
