@@ -2,6 +2,7 @@
 
     python data/build/adapters.py sentiment             # three seeds of LoRA, one of full fine-tuning
     python data/build/adapters.py topics --seeds 1      # one seed of LoRA and one of full fine-tuning; the others can follow
+    python data/build/adapters.py topics --minilm FOLDER --seeds 1      # LoRA from the original MiniLM weights, to compare with
 
 Every run can be killed and started again: it goes on from where it was at most four minutes before. What is finished stands in the
 adapter's ``training.json`` and is not repeated, on another machine neither; other settings make it void.
@@ -118,9 +119,9 @@ def folder_of(name: str) -> Path:
     return DATA / "models" / "adapters" / name
 
 
-def record_of(name: str, minilm: bool) -> Path:
-    """The file that holds the results of all finished runs; those that start from the original MiniLM stay out of the project."""
-    return WORK / f"{name}-minilm.json" if minilm else folder_of(name) / "training.json"
+def record_of(name: str) -> Path:
+    """The file that holds the results of all finished runs of a task."""
+    return folder_of(name) / "training.json"
 
 
 def finished(name: str, record: Path) -> list[dict]:
@@ -138,20 +139,23 @@ def settings_of(name: str) -> dict:
 
 
 def one_run(name: str, how: str, seed: int, minilm: Path | None = None) -> None:
-    """Train and score one seed of ``how`` ("lora" or "full") and record the result, unless it is recorded."""
-    task, record = TASKS[name], record_of(name, bool(minilm))
+    """Train and score one seed and record the result, unless it is recorded.
+
+    ``how`` is "lora", "full", or "minilm": LoRA on the weights in the folder ``minilm``, whose adapter is not kept.
+    """
+    task, record = TASKS[name], record_of(name)
     if any((run["how"], run["seed"]) == (how, seed) for run in finished(name, record)):
         return
     WORK.mkdir(parents=True, exist_ok=True)
     record.parent.mkdir(parents=True, exist_ok=True)
-    tag = f"{name}-{how}-{seed}{'-minilm' if minilm else ''}-{zlib.crc32(repr(task).encode()):08x}"
+    tag = f"{name}-{how}-{seed}-{zlib.crc32(repr(task).encode()):08x}"
     train_frame, held_out = frames(task)
     source = DATASETS[task.source]
     tokenizer, names = recipes.tokenizer(), source.names
     torch.manual_seed(seed)  # the new head
     model = recipes.load(task.kind, names, minilm)
     rate, epochs = task.full_rate, task.full_epochs
-    if how == "lora":
+    if how != "full":
         model, rate, epochs = with_lora(model, task), task.rate, task.epochs
     data = recipes.encode(task.kind, recipes.rows_of(train_frame, source, task.text), tokenizer, task.longest)
     seconds = recipes.train(
@@ -162,7 +166,7 @@ def one_run(name: str, how: str, seed: int, minilm: Path | None = None) -> None:
         rows = recipes.rows_of(frame, source, task.text)
         encoded = recipes.encode(task.kind, rows, tokenizer, task.longest, training=False)
         scores[real] = recipes.score(task.kind, model, encoded, rows, names)
-    if (how, seed) == ("lora", BUNDLED_SEED) and not minilm:
+    if (how, seed) == ("lora", BUNDLED_SEED):
         export(model, name)
     run = {
         "how": how,
@@ -204,7 +208,7 @@ def main() -> None:
     parser.add_argument("--full-seeds", type=int, nargs="+", default=[1], help="of full fine-tuning, for comparison")
     parser.add_argument("--how", nargs="+", default=["lora", "full"], choices=["lora", "full"])
     parser.add_argument(
-        "--minilm", type=Path, help="train this checkpoint (the original MiniLM) instead, for comparison"
+        "--minilm", type=Path, help="only LoRA on this checkpoint, the original MiniLM, to compare with"
     )
     arguments = parser.parse_args()
     if not BENCHMARKS.is_dir():
@@ -213,14 +217,14 @@ def main() -> None:
     hf_logging.set_verbosity_error()
     hf_logging.disable_progress_bar()
     course.checkpoint("bert")  # whole, as the manifest says
-    seeds = {"lora": arguments.seeds, "full": arguments.full_seeds}
-    for how in arguments.how:
+    seeds = {"lora": arguments.seeds, "full": arguments.full_seeds, "minilm": arguments.seeds}
+    for how in ["minilm"] if arguments.minilm else arguments.how:
         for seed in seeds[how]:
             one_run(arguments.task, how, seed, arguments.minilm)
-    runs = finished(arguments.task, record_of(arguments.task, bool(arguments.minilm)))
+    runs = finished(arguments.task, record_of(arguments.task))
     for run in runs:
         print(arguments.task, run["how"], "seed", run["seed"], run["scores"])
-    if not arguments.minilm and any((run["how"], run["seed"]) == ("lora", BUNDLED_SEED) for run in runs):
+    if any((run["how"], run["seed"]) == ("lora", BUNDLED_SEED) for run in runs):
         text = card(arguments.task, TASKS[arguments.task], runs)
         (folder_of(arguments.task) / "README.md").write_text(text, encoding="utf8")
 
