@@ -36,6 +36,18 @@ def _legend(axes: Axes) -> None:
     axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
 
 
+def _name_ticks(axes: Axes, places: Sequence[float], names: Sequence[str]) -> None:
+    """Ticks of the x axis with these names, but without those that would run into the name on their left."""
+    axes.set_xticks(places, names)
+    renderer, free, kept = axes.figure.canvas.get_renderer(), -np.inf, []
+    for label in axes.get_xticklabels():
+        box = label.get_window_extent(renderer)
+        fits = box.x0 > free + 2  # pixels between two names
+        kept.append(label.get_text() if fits else "")
+        free = box.x1 if fits else free
+    axes.set_xticks(places, kept)
+
+
 def bars(
     values: Mapping[str, float], sentence: str, xlabel: str = "", digits: int = 2, baseline: float | None = None
 ) -> None:
@@ -86,7 +98,7 @@ def lines(
     if log_x:
         axes.set_xscale("log")
         axes.minorticks_off()
-    axes.set_xticks(list(x), [f"{v:g}" for v in x])
+    _name_ticks(axes, list(x), [f"{v:g}" for v in x])
     axes.set(xlabel=xlabel, ylabel=ylabel)
     if len(series) > 1:
         _legend(axes)

@@ -1,5 +1,7 @@
 """Figures tell in words and numbers what they draw."""
 
+import itertools
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -34,6 +36,20 @@ def test_lines_print_a_table(capsys):
         "  test     0.50    0.25",
     ]
     assert len({line.get_marker() for line in plt.gca().lines}) == 2  # never colour alone
+
+
+def test_lines_leave_out_names_of_ticks_that_would_run_into_each_other(capsys):
+    crowded = [0, 0.05, 0.1, 0.15, 0.2, 0.3, 1]
+    viewers.lines({"team": crowded}, crowded, "Names too close.", "share")
+    axes = plt.gca()
+    names = [label for label in axes.get_xticklabels() if label.get_text()]
+    boxes = [label.get_window_extent() for label in names]
+    assert len(axes.get_xticks()) == len(crowded) > len(names)
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
+    assert [label.get_text() for label in names][::-1][:2] == ["1", "0.3"]
+    assert "0.15" in printed(capsys)[1]  # the table has them all
+    viewers.lines({"loss": [3, 2, 1]}, [1, 10, 100], "Room enough.", log_x=True)
+    assert [label.get_text() for label in plt.gca().get_xticklabels()] == ["1", "10", "100"]
 
 
 def test_heatmap_prints_the_matrix_and_checks_its_names(capsys):
