@@ -10,7 +10,7 @@ import pytest
 from helpers.bundle import ROOT
 from helpers.errors import CourseError
 from helpers.exercises import check
-from helpers.exercises.checking import CHECKS, STUB, verdict
+from helpers.exercises.checking import CHECKS, NO_RETURN, ONE_WAY, STUB, verdict
 
 CHAPTERS = sorted((ROOT / "helpers" / "exercises").glob("chapter_*.py"))
 for chapter in CHAPTERS:
@@ -83,6 +83,24 @@ def test_wrong_answers_fail_with_their_message(number, place):
 def test_a_stub_is_met_kindly(number, answer, capsys):
     check(number, answer)
     assert capsys.readouterr().out == f"Exercise {number}: {STUB}\n"
+
+
+def without_return(*arguments, **keywords):
+    """The commonest slip of a beginner: a print for a return."""
+    print(end="")
+
+
+@pytest.mark.parametrize("number", sorted(CHECKS))
+def test_a_forgotten_return_is_not_taken_for_the_stub(number):
+    assert verdict(number, without_return) == f"not yet: {NO_RETURN}"
+
+
+def test_a_return_that_is_missing_on_one_way_is_named():
+    def one_way(sentence):
+        if "and" not in sentence:
+            return sentence.count("[MASK]")
+
+    assert verdict("0.1", one_way) == f"not yet: {ONE_WAY}"
 
 
 @pytest.mark.parametrize("number", sorted(CHECKS))
