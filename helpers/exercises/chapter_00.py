@@ -19,7 +19,7 @@ def count_masks(answer: Callable[[str], int]) -> str | None:
         return f"a sentence without a hole should give 0, but yours gives {call(answer, none)}; splitting makes one part more than there are cuts."
     if call(answer, "A mask is no [MASK].") == 2:
         return "the plain word mask was counted, too; only the token with its brackets and capitals counts."
-    if call(answer, "Small letters: [mask].") == 1:
+    if call(answer, "in small letters: [mask].") == 1:
         return "[mask] in small letters was counted, too; the tokenizer knows only the token in capitals."
     if call(answer, two) == 1:
         return "two holes were counted as one; count them, do not just look whether there is one."
