@@ -2,15 +2,18 @@
 
 import importlib
 import inspect
+import itertools
 import json
+import random
 import re
 
 import pytest
+import torch
 
 from helpers.bundle import ROOT
 from helpers.errors import CourseError
 from helpers.exercises import check
-from helpers.exercises.checking import CHECKS, STUB, verdict
+from helpers.exercises.checking import CHECKS, NO_RETURN, ONE_WAY, STUB, verdict
 
 CHAPTERS = sorted((ROOT / "helpers" / "exercises").glob("chapter_*.py"))
 for chapter in CHAPTERS:
@@ -85,6 +88,74 @@ def test_a_stub_is_met_kindly(number, answer, capsys):
     assert capsys.readouterr().out == f"Exercise {number}: {STUB}\n"
 
 
+def other_attention(query, key, value, mask):
+    scores = torch.einsum("bhqd,bhkd->bhqk", query, key) / query.shape[-1] ** 0.5
+    return (scores + (mask[:, None, None, :] == 0) * -1e9).softmax(dim=-1) @ value
+
+
+def other_masking(input_ids, special, mask_id, vocab_size):
+    chosen = (torch.rand(input_ids.shape) < 0.15) & ~special
+    to_mask = chosen & (torch.rand(input_ids.shape) < 0.8)
+    to_draw = chosen & ~to_mask & (torch.rand(input_ids.shape) < 0.5)
+    ids = input_ids.masked_fill(to_mask, mask_id)
+    ids[to_draw] = torch.randint(5, vocab_size, (int(to_draw.sum()),))
+    return ids, input_ids.masked_fill(~chosen, -100)
+
+
+def other_pairs(documents):
+    for d, document in enumerate(documents):
+        others = [other for o, other in enumerate(documents) if o != d]
+        for first, second in itertools.pairwise(document):
+            if random.random() < 0.5:
+                yield first, second, 0
+            else:
+                yield first, random.choice(random.choice(others)), 1
+
+
+def other_neighbours(vectors, row, k):
+    return torch.cosine_similarity(vectors, vectors[row : row + 1]).argsort(descending=True)[1 : k + 1]
+
+
+def other_share(cosine, vectors):
+    unit = torch.nn.functional.normalize(vectors, dim=-1)
+    return ((unit @ unit.T)[tuple(torch.triu_indices(len(unit), len(unit), 1))] < cosine).float().mean()
+
+
+OTHER_WAYS = {
+    "0.1": lambda sentence: len(re.findall(r"\[MASK\]", sentence)),
+    "1.2": other_attention,
+    "1.3": lambda x, heads: torch.stack(x.chunk(heads, dim=-1), dim=1),
+    "2.1": other_masking,
+    "2.2": other_pairs,
+    "3.2": other_neighbours,
+    "3.3": other_share,
+}
+
+
+@pytest.mark.parametrize("number", sorted(OTHER_WAYS))
+def test_other_ways_to_the_right_answer_pass(number):
+    random.seed(1)
+    assert verdict(number, OTHER_WAYS[number]) == "passed. ✓"
+
+
+def without_return(*arguments, **keywords):
+    """The commonest slip of a beginner: a print for a return."""
+    print(end="")
+
+
+@pytest.mark.parametrize("number", sorted(CHECKS))
+def test_a_forgotten_return_is_not_taken_for_the_stub(number):
+    assert verdict(number, without_return) == f"not yet: {NO_RETURN}"
+
+
+def test_a_return_that_is_missing_on_one_way_is_named():
+    def one_way(sentence):
+        if "and" not in sentence:
+            return sentence.count("[MASK]")
+
+    assert verdict("0.1", one_way) == f"not yet: {ONE_WAY}"
+
+
 @pytest.mark.parametrize("number", sorted(CHECKS))
 @pytest.mark.parametrize("answer", [42, "text", [], object()], ids=["number", "text", "list", "object"])
 def test_nonsense_fails_without_raising(number, answer):
@@ -102,8 +173,6 @@ def test_an_error_in_the_answer_is_named_with_its_line(number):
 
 
 def test_a_check_leaves_random_numbers_alone():
-    import torch
-
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from transformers import BertConfig, BertModel
 
+from helpers.exercises.attention_slips import attention, misconception
 from helpers.exercises.checking import call, close, difference, exercise
 
 PIECES = "un una ##ffa ##ff ##able ##ble ##b ##l ##e a ab ##bc b ##c ##d play p ##ay ##ing ##in ##g ##play in g ##a ##y"
@@ -66,55 +67,23 @@ def word_pieces(answer: Callable) -> str | None:
     return None
 
 
-def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, **wrong: bool | float) -> Tensor:
-    """Attention, and its misconceptions by name."""
-    scores = query @ key.transpose(-1, -2)
-    if wrong.get("swapped"):
-        scores = scores.transpose(-1, -2)
-    scores = scores / wrong.get("divisor", query.shape[-1] ** 0.5)
-    columns = mask[:, None, None, :] == 0
-    if wrong.get("inverted"):
-        columns = ~columns
-    if wrong.get("rows"):
-        columns = mask[:, None, :, None] == 0
-    if not (wrong.get("unmasked") or wrong.get("after")):
-        scores = scores.masked_fill(columns, wrong.get("fill", float("-inf")))
-    weights = scores.softmax(dim=wrong.get("dim", -1))
-    if wrong.get("after"):
-        weights = weights.masked_fill(columns, 0.0)
-    return weights @ value
-
-
 @exercise("1.2")
 def attend(answer: Callable) -> str | None:
     """``answer(query, key, value, mask)``: scaled dot-product attention that gives padding no weight."""
-    size = 16
-    for lengths in ((7, 7), (7, 4), (3, 6)):
-        shape = (2, 3, max(lengths), size)
-        query, key, value = torch.randn(shape), torch.randn(shape), torch.randn(shape)
+    for lengths in ((7, 4), (3, 6), (7, 7)):
+        query, key, value = torch.randn(3, 2, 3, max(lengths), 16)  # each (batch, heads, tokens, size)
         mask = (torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]).long()
-        expected = _attend(query, key, value, mask)
+        expected = attention(query, key, value, mask)
         got = call(answer, query, key, value, mask)
         if isinstance(got, tuple):
             return "a tuple came back; return only the context, (batch, heads, tokens, size)."
         if close(got, expected):
             continue
-        for message, wrong in (
-            ("the scores are not scaled: is the 1/sqrt(d) missing?", {"divisor": 1.0}),
-            ("the scores are divided by d; divide by its root, math.sqrt(d).", {"divisor": float(size)}),
-            ("the scores are divided by the root of the hidden size; d is one head's.", {"divisor": (3 * size) ** 0.5}),
-            ("padding still gets weight: the mask is not used.", {"unmasked": True}),
-            ("the mask comes after the softmax, so rows no longer sum to 1; apply it to the scores.", {"after": True}),
-            ("padding has the score 0, and a softmax gives 0 some weight; fill in minus infinity.", {"fill": 0.0}),
-            ("the mask forbids rows (who looks); it must forbid columns (who is looked at).", {"rows": True}),
-            ("the softmax runs over the rows; each row is to sum to 1, so use dim=-1.", {"dim": -2}),
-            ("rows and columns are exchanged: the score is query @ key.transpose(-1, -2).", {"swapped": True}),
-            ("the mask is turned round: 1 is real and 0 is padding; fill where it is 0.", {"inverted": True}),
-        ):
-            candidate = _attend(query, key, value, mask, **wrong)
-            if close(torch.nan_to_num(got) if isinstance(got, Tensor) else got, torch.nan_to_num(candidate)):
-                return message
-        return difference(got, expected)
+        if message := misconception(got, query, key, value, mask):
+            return message
+        if not close(call(answer, query, key, value + 9 * (1 - mask[:, None, :, None]), mask), got):
+            return "padding still gets some weight: what you fill in is not minus infinity, or in the wrong places."
+        return f"{difference(got, expected)} Compare your steps with the cell that computes `context` for one head."
     return None
 
 
@@ -131,12 +100,10 @@ def split_heads(answer: Callable) -> str | None:
         interleaved = x.view(batch, tokens, size, heads).permute(0, 3, 1, 2)
         for message, candidate in (
             ("the axes tokens and heads still have to change places: transpose(1, 2).", by_token),
+            ("numbers in the wrong places: a view moves no axis; cut, then transpose.", x.view(expected.shape)),
+            ("numbers in the wrong places: cut first, and transpose after it.", x.mT.reshape(expected.shape)),
             (
-                "right shape, numbers in the wrong places: a view moves no axis; cut, then transpose.",
-                x.view(expected.shape),
-            ),
-            (
-                "head 0 gets every n-th number, not the first ones: cut into (heads, size), not (size, heads).",
+                "head 0 gets every n-th number, not the first ones; cut into (heads, size), not (size, heads).",
                 interleaved,
             ),
             ("the last two axes are exchanged: (batch, heads, tokens, size) is needed.", expected.transpose(-1, -2)),
@@ -156,12 +123,14 @@ SIZES += ("num_attention_heads", "intermediate_size")
 
 def _count(config: BertConfig, slip: str) -> int:
     """Parameters of a BertModel without a pooler, counted with one of the usual slips."""
-    h, wide, heads = config.hidden_size, config.intermediate_size, config.num_attention_heads
-    bias, norm = slip != "no bias", 2 * h * (slip != "no norm")
+    h, heads, bias = config.hidden_size, config.num_attention_heads, slip != "no bias"
+    wide, norm = 4 * h if slip == "4 h" else config.intermediate_size, {"no norm": 0, "half norm": h}.get(slip, 2 * h)
     rows = config.vocab_size + config.max_position_embeddings * (slip != "no positions")
     rows += config.type_vocab_size * (slip != "no types")
-    matrices = {"no output matrix": 3, "times heads": 3 * heads + 1}.get(slip, 4)
-    layer = matrices * (h * h + h * bias) + h * wide + wide * bias + (wide * h + h * bias) * (slip != "no way back")
+    matrices = {"no output matrix": 3, "times heads": 3 * heads + 1, "one head": 3 / heads + 1}.get(slip, 4)
+    layer = (
+        round(matrices * (h * h + h * bias)) + h * wide + wide * bias + (wide * h + h * bias) * (slip != "no way back")
+    )
     layer += norm * (1 if slip == "one norm" else 2)
     layers = 1 if slip == "one layer" else config.num_hidden_layers
     return rows * h + norm * (slip != "no embedding norm") + layers * layer + (h * h + h) * (slip == "pooler")
@@ -173,17 +142,21 @@ def count_parameters(answer: Callable) -> str | None:
     slips = {
         "no bias": "the biases are missing: each dense layer to b numbers has b of them.",
         "no norm": "the layer norms are missing: two numbers a dimension, after the embeddings and twice a layer.",
+        "half norm": "a layer norm has two numbers for each dimension: one stretches, one shifts.",
         "no embedding norm": "the layer norm after the embeddings is missing.",
         "one norm": "each layer has two layer norms: one after attention, one after the feed-forward block.",
         "no positions": "the table of positions is missing: max_position_embeddings rows.",
         "no types": "the table of token types is missing: type_vocab_size rows.",
         "no output matrix": "query, key and value are there, but not the dense layer after the heads.",
         "times heads": "query, key and value are counted once a head; but heads are slices of one matrix.",
+        "one head": "query, key and value are as wide as one head; for all heads together they are hidden_size wide.",
+        "4 h": "the feed-forward block is taken to be 4 * hidden_size wide; its width is intermediate_size.",
         "no way back": "the feed-forward block has two dense layers: to intermediate_size and back.",
         "one layer": "only one layer is counted; there are num_hidden_layers of them.",
         "pooler": "a pooler is counted, too; the task asks for the model without it.",
     }
-    sizes = ((97, 40, 3, 24, 3, 4, 60), (501, 64, 2, 32, 5, 2, 100), (30522, 512, 2, 384, 6, 12, 1536))
+    # 11 and 12 divide no small multiple of 25, so the difference tells where the slip sits
+    sizes = ((97, 40, 3, 25, 12, 5, 60), (501, 64, 2, 32, 5, 2, 100), (30522, 512, 2, 384, 6, 12, 1536))
     for values in sizes:
         config = BertConfig(**dict(zip(SIZES, values, strict=True)))
         with torch.device("meta"):
@@ -197,8 +170,13 @@ def count_parameters(answer: Callable) -> str | None:
         for slip, message in slips.items():
             if got == _count(config, slip):
                 return message
-        inside = (got - expected) % config.num_hidden_layers == 0
-        where = "inside a layer: you are off by a multiple of the layers" if inside else "at the embeddings first"
+        off, layers = got - expected, config.num_hidden_layers
+        once = (
+            "for a part of each layer that you count only once"
+            if off % (layers - 1) == 0
+            else "at the embeddings first"
+        )
+        where = "inside a layer: you are off by a multiple of the layers" if off % layers == 0 else once
         return f"{got:,} for a model that has {expected:,}; look {where}."
     return None
 

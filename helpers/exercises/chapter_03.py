@@ -34,6 +34,10 @@ def merge_pieces(answer: Callable) -> str | None:
         if close(got, torch.stack([hidden[r].amax(0) for r in rows])):
             return "that is the largest value of the pieces in each dimension; the task asks for their mean."
         if isinstance(got, torch.Tensor) and got.ndim == 2:
+            if len(got) == len(rows) and close(got[1:], expected[1:]) and got[0].isnan().all():
+                return "word 0 is missing (nan): its number counts as false, just as None does; ask 'is not None'."
+            if close(got, torch.stack([hidden[[t - 1 for t in r]].mean(0) for r in rows])):
+                return "the rows are one place off: None was dropped, but hidden still begins with the vector of [CLS]."
             if len(got) in (len(word_ids), len(word_ids) - len(special)):
                 return (
                     f"there are {len(got)} rows, one a token; the pieces that share a word number belong into one row."
@@ -55,21 +59,27 @@ def neighbours(answer: Callable) -> str | None:
     for n, row, k in ((12, 4, 3), (15, 0, 5), (9, 8, 8)):
         vectors = torch.randn(n, 4) * torch.rand(n, 1).mul(2).exp().pow(1.5) + 0.7
         got = call(answer, vectors, row, k)
+        if isinstance(got, tuple) and hasattr(got, "indices"):
+            return "topk gives the values and their places; return the places only: topk(k).indices."
         try:
-            got = [int(i) for i in got]
-        except (TypeError, ValueError):
-            return (
-                f"a list of row numbers is needed, but your function returned a {type(got).__name__} of something else."
-            )
+            numbers = [float(i) for i in got]
+        except (TypeError, ValueError, RuntimeError):
+            return f"a list of row numbers is needed, but what your {type(got).__name__} holds are no numbers."
+        if any(i != int(i) for i in numbers):
+            return "these are cosines; return the numbers of the rows, which topk keeps in its .indices."
+        got = [int(i) for i in numbers]
         unit = normalize(vectors, dim=-1)
         scores = {
             "cosine": unit @ unit[row],
             "dot": vectors @ vectors[row],
             "distance": -torch.cdist(vectors[row : row + 1], vectors)[0],
+            "columns": normalize(vectors, dim=0) @ normalize(vectors, dim=0)[row],
         }
         order = {name: [i for i in s.argsort(descending=True).tolist() if i != row] for name, s in scores.items()}
         if got == order["cosine"][:k]:
             continue
+        if got == [i - (i > row) for i in order["cosine"][:k]]:
+            return "the row was taken out of the tensor, so all rows behind it have another number now."
         if row in got:
             return (
                 "the sentence is among its own neighbours: nothing is more similar to it than itself, so leave it out."
@@ -84,6 +94,8 @@ def neighbours(answer: Callable) -> str | None:
             )
         if got == order["distance"][:k]:
             return "these are the smallest Euclidean distances; the task asks for cosine similarity."
+        if got == order["columns"][:k]:
+            return "the columns have length 1 now, but a sentence is a row: normalize with dim=-1."
         if sorted(got) == sorted(order["cosine"][:k]):
             return "the right neighbours in the wrong order: the most similar one comes first."
         return f"for one example the {k} neighbours of row {row} should be {order['cosine'][:k]}, but yours are {got}."
@@ -104,7 +116,7 @@ def share_below(answer: Callable) -> str | None:
         try:
             got = float(got)
         except (TypeError, ValueError, RuntimeError):
-            return f"one number is needed, but your function returned a {type(got).__name__} that is none."
+            return f"one number is needed, but your {type(got).__name__} has the shape {tuple(np.shape(got))}."
 
         def is_(value: torch.Tensor | float, got: float = got) -> bool:
             return abs(got - float(value)) < 1e-4
@@ -117,8 +129,15 @@ def share_below(answer: Callable) -> str | None:
             return "that is a per cent value; return a share between 0 and 1."
         if is_((square < cosine).float().mean()):
             return (
-                "each row was also paired with itself (cosine 1), which pulls the share down: leave the diagonal out."
+                "each row also counts as a pair with itself (cosine 1), which pulls the share down: "
+                "leave the diagonal out, of the pairs that you divide by as well."
             )
+        if is_((square.diagonal() < cosine).float().mean()):
+            return "each row was compared with itself only; compare every row with every other one."
+        if is_((square.triu(1) < cosine).float().mean()):
+            return "triu fills the other half with zeros, and they were counted as cosines."
+        if is_(right / 2):
+            return "each pair was counted once, but divided by a number in which it is twice: n (n - 1)."
         if is_((square[off] < cosine).sum()) or is_((square[off] < cosine).sum() / 2):
             return "that is a number of pairs; divide by how many pairs there are."
         if is_((dot[off] < cosine).float().mean()):
@@ -165,8 +184,16 @@ def probe_layers(answer: Callable) -> str | None:
         return None
     if len(got) == layers and np.allclose(np.array(got) / 100, expected, atol=0.04):
         return "these are per cents; an accuracy in this exercise is a share between 0 and 1."
+    if like(expected[:1]):
+        return "only the first layer's accuracy came back: does the return stand inside the loop?"
+    if like(expected[1:]):
+        return "the embedding layer is missing: layers are counted from 0 here."
     if len(got) != layers:
         return f"{len(got)} numbers came back for {layers} layers: a layer is vectors[:, layer], not vectors[layer]."
+    if like(expected[::-1]):
+        return "the last layer came first; begin with the embedding layer, number 0."
+    if like([1 - v for v in expected]):
+        return "these are shares of errors; an accuracy is the share of right answers."
     if like([fit(x[:, i], y).score(x[:, i], y) for i in range(layers)]):
         return "each probe was scored on the rows that it had learned from: score the test rows."
     if like([fit(tests[:, i], wanted).score(tests[:, i], wanted) for i in range(layers)]):

@@ -15,6 +15,10 @@ from helpers.errors import CourseError
 Check = Callable[[Any], str | None]
 CHECKS: dict[str, Check] = {}
 STUB = "your turn. Replace the ... in the cell above, run it, and then run this cell again."
+NO_RETURN = (
+    "your function ran, but returns nothing (None): is the return missing? A print does not hand the value over."
+)
+ONE_WAY = "for one of the examples your function returns nothing (None); every way through it needs a return."
 
 
 class Unsolved(Exception):
@@ -22,7 +26,7 @@ class Unsolved(Exception):
 
 
 class Nothing(Exception):
-    """The student's function returned ``None``, though it had returned something before: one way through it lacks a return."""
+    """The student's function returned ``None`` though there is code in it: a return is missing, on one way or at all."""
 
 
 _answered: list[bool] = []  # has an entry as soon as a call of the verdict under way has returned something
@@ -38,14 +42,23 @@ def exercise(number: str) -> Callable[[Check], Check]:
     return register
 
 
+def _stub() -> None: ...
+
+
+def _is_stub(answer: Callable) -> bool:
+    """Whether a function still has no code of its own, only ``...`` (or ``pass``) and perhaps a docstring."""
+    code = getattr(answer, "__code__", None)
+    return code is None or len(code.co_code) <= len(_stub.__code__.co_code)
+
+
 def call(answer: Callable, *arguments: Any, **keywords: Any) -> Any:
-    """Call the student's function; what it returns may not be ``None`` (a stub) and tensors are handed over as copies.
+    """Call the student's function; what it returns may not be ``None`` (a stub, or a return is missing) and tensors are handed over as copies.
 
     The copies keep a function that changes its input in place from changing what the check compares with.
     """
     result = answer(*[a.clone() if isinstance(a, torch.Tensor) else a for a in arguments], **keywords)
     if result is None:
-        raise Nothing if _answered else Unsolved
+        raise Unsolved if _is_stub(answer) else Nothing
     _answered.append(True)
     return result
 
@@ -98,7 +111,7 @@ def verdict(number: str, answer: Any) -> str:
     except Unsolved:
         return STUB
     except Nothing:
-        return "not yet: for one of the examples your function returns nothing (None); every way through it needs a return."
+        return f"not yet: {ONE_WAY if _answered else NO_RETURN}"
     except Exception as error:
         return f"not yet: your code stopped with {_where(error, answer)}"
     finally:

@@ -53,9 +53,32 @@ def _attention(
     return attend
 
 
-def _parameters(bias=1, norms=2, outer=1, positions=1, types=1, matrices=4, layers=None, back=1, pooler=0, heads=False):
+def _weights(q, k, mask):
+    scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+    return scores.masked_fill(mask[:, None, None, :] == 0, float("-inf")).softmax(dim=-1)
+
+
+def _multiplied(q, k, v, mask):
+    scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+    return (scores + (1 - mask[:, None, None, :]) * float("-inf")).softmax(dim=-1) @ v
+
+
+def _rows_too(q, k, v, mask):
+    scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+    both = mask[:, None, None, :] * mask[:, None, :, None]
+    return scores.masked_fill(both == 0, float("-inf")).softmax(dim=-1) @ v
+
+
+def _without_softmax(q, k, v, mask):
+    scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+    return scores.masked_fill(mask[:, None, None, :] == 0, float("-inf")) @ v
+
+
+def _parameters(
+    bias=1, norms=2, outer=1, positions=1, types=1, matrices=4, layers=None, back=1, pooler=0, heads=False, four=False
+):
     def count(config):
-        h, wide = config.hidden_size, config.intermediate_size
+        h, wide = config.hidden_size, 4 * config.hidden_size if four else config.intermediate_size
         rows = config.vocab_size + positions * config.max_position_embeddings + types * config.type_vocab_size
         number = 3 * config.num_attention_heads + 1 if heads else matrices
         layer = number * (h * h + bias * h) + h * wide + bias * wide + back * (wide * h + bias * h) + norms * 2 * h
@@ -63,6 +86,19 @@ def _parameters(bias=1, norms=2, outer=1, positions=1, types=1, matrices=4, laye
         return total + pooler * (h * h + h)
 
     return count
+
+
+def _one_head(config):
+    h, size = config.hidden_size, config.hidden_size // config.num_attention_heads
+    return _parameters()(config) - config.num_hidden_layers * 3 * (h * h + h - h * size - size)
+
+
+def _norms_once(config):
+    return _parameters(norms=0)(config) + 4 * config.hidden_size
+
+
+def _norm_for_each_table(config):
+    return _parameters()(config) + 4 * config.hidden_size
 
 
 def _masked(hidden, mask):
@@ -101,12 +137,24 @@ WRONG = {
         (_attention(dim=-2), "softmax runs over the rows"),
         (_attention(swap=True), "rows and columns are exchanged"),
         (_attention(turned=True), "the mask is turned round"),
+        (_attention(divisor=lambda query: math.sqrt(query.shape[2])), "the root of another size"),
+        (_attention(divisor=lambda query: math.sqrt(32)), "by a root that is fixed"),
+        (_attention(divisor=lambda query: 1 / math.sqrt(query.shape[-1])), "multiplied by the root of d"),
+        (_attention(dim=1), "softmax runs over the heads"),
+        (_attention(fill=-1), "padding still gets some weight"),
+        (_without_softmax, "the softmax is missing"),
+        (_multiplied, "every value is nan"),
+        (_rows_too, "some rows are nan"),
+        (lambda q, k, v, mask: _weights(q, k, mask), "these are scores or weights"),
+        (lambda q, k, v, mask: _weights(q, k, mask).transpose(-1, -2) @ v, "the weights were transposed"),
+        (lambda q, k, v, mask: 2 * _attention()(q, k, v, mask), "Compare your steps"),
         (lambda q, k, v, mask: (_attention()(q, k, v, mask), mask), "a tuple came back"),
         (lambda q, k, v, mask: _attention()(q, k, v, mask).transpose(1, 2).flatten(-2), "the shape should be"),
     ],
     "1.3": [
         (lambda x, heads: x.unflatten(-1, (heads, -1)), "still have to change places"),
         (lambda x, heads: x.reshape(x.shape[0], heads, x.shape[1], -1), "a view moves no axis"),
+        (lambda x, heads: x.mT.reshape(len(x), heads, x.shape[1], -1), "cut first, and transpose after it"),
         (lambda x, heads: x.unflatten(-1, (-1, heads)).permute(0, 3, 1, 2), "every n-th number"),
         (lambda x, heads: x.unflatten(-1, (heads, -1)).permute(0, 2, 3, 1), "the last two axes"),
         (lambda x, heads: x.unflatten(-1, (heads, -1)).permute(2, 0, 1, 3), "the heads came out first"),
@@ -125,8 +173,12 @@ WRONG = {
         (_parameters(back=0), "two dense layers"),
         (_parameters(layers=1), "only one layer is counted"),
         (_parameters(pooler=1), "a pooler is counted"),
+        (_parameters(norms=1, outer=0.5), "two numbers for each dimension"),
+        (_parameters(four=True), "its width is intermediate_size"),
+        (_one_head, "as wide as one head"),
+        (_norms_once, "count only once"),
         (_parameters(matrices=5), "inside a layer"),
-        (lambda config: _parameters()(config) + 1, "at the embeddings first"),
+        (_norm_for_each_table, "at the embeddings first"),
         (lambda config: f"{_parameters()(config):,}", "a whole number is needed"),
     ],
     "1.5": [

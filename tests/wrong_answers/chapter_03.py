@@ -19,12 +19,38 @@ def _special_as_words(hidden, word_ids):
     return torch.stack([hidden[0], *rows])
 
 
+def _shifted(hidden, word_ids):
+    real = [w for w in word_ids if w is not None]
+    return torch.stack([hidden[[t for t, w in enumerate(real) if w == n]].mean(0) for n in range(max(real) + 1)])
+
+
+def _without_word_0(hidden, word_ids):
+    places = [[t for t, w in enumerate(word_ids) if w and w == n] for n in range(1 + max(w or 0 for w in word_ids))]
+    return torch.stack([hidden[p].mean(0) for p in places])
+
+
 def _cosines(vectors):
     return normalize(vectors, dim=-1) @ normalize(vectors, dim=-1).T
 
 
 def _without(order, row, k):
     return [i for i in order.tolist() if i != row][:k]
+
+
+def _top(vectors, row, k):
+    scores = _cosines(vectors)[row]
+    scores[row] = -2
+    return scores.topk(k)
+
+
+def _taken_out(vectors, row, k):
+    others = torch.cat([vectors[:row], vectors[row + 1 :]])
+    return (normalize(others, dim=-1) @ normalize(vectors[row], dim=-1)).topk(k).indices.tolist()
+
+
+def _by_columns(vectors, row, k):
+    unit = normalize(vectors, dim=0)
+    return _without((unit @ unit[row]).argsort(descending=True), row, k)
 
 
 def _probe(fit_on_test=False, score_on_train=False, axis=1, shared=None):
@@ -66,9 +92,16 @@ WRONG = {
         (lambda h, w: torch.stack([h[t] for t, i in enumerate(w) if i is not None]), "one a token"),
         (_special_as_words, "came out as words"),
         (_none_is_zero, "went into word 0"),
+        (_without_word_0, "word 0 is missing"),
+        (_shifted, "one place off"),
         (lambda h, w: [h[r].mean(0) for r in _words(w)], "are in a list"),
     ],
     "3.2": [
+        (lambda v, row, k: _top(v, row, k), "topk gives the values"),
+        (lambda v, row, k: _top(v, row, k).values.tolist(), "these are cosines; return"),
+        (lambda v, row, k: v[_top(v, row, k).indices], "holds are no numbers"),
+        (_taken_out, "taken out of the tensor"),
+        (_by_columns, "a sentence is a row"),
         (lambda v, row, k: _cosines(v)[row].topk(k).indices.tolist(), "among its own neighbours"),
         (lambda v, row, k: _without(_cosines(v)[row].topk(k).indices, row, k), "take one more"),
         (lambda v, row, k: _without(_cosines(v)[row].argsort(), row, k), "least similar ones"),
@@ -79,7 +112,11 @@ WRONG = {
     "3.3": [
         (lambda c, v: (_pairs(v) > c).float().mean(), "*more* similar"),
         (lambda c, v: 100 * (_pairs(v) < c).float().mean(), "per cent value"),
-        (lambda c, v: (_cosines(v) < c).float().mean(), "paired with itself"),
+        (lambda c, v: (_cosines(v) < c).float().mean(), "pair with itself"),
+        (lambda c, v: (torch.cosine_similarity(v, v) < c).float().mean(), "with itself only"),
+        (lambda c, v: (_cosines(v).triu(1) < c).float().mean(), "triu fills"),
+        (lambda c, v: (_pairs(v) < c).float().mean() / 2, "each pair was counted once"),
+        (lambda c, v: _cosines(v) < c, "has the shape"),
         (_dot_share, "dot products; divide"),
         (lambda c, v: (_cosines(v).diagonal(1) < c).float().mean(), "only neighbouring rows"),
         (lambda c, v: (_pairs(v) < c).sum(), "number of pairs; divide"),
@@ -89,6 +126,10 @@ WRONG = {
         (_probe(score_on_train=True), "scored on the rows that it had learned from"),
         (_probe(fit_on_test=True), "fitted on the test rows"),
         (_probe(axis=0), "not vectors[layer]"),
+        (lambda *a: _probe()(*a)[:1], "inside the loop"),
+        (lambda *a: _probe()(*a)[1:], "embedding layer is missing"),
+        (lambda *a: _probe()(*a)[::-1], "the last layer came first"),
+        (lambda *a: [1 - v for v in _probe()(*a)], "shares of errors"),
         (_probe(shared=-1), "one probe was fitted and then used on every layer"),
         (lambda *a: [100 * v for v in _probe()(*a)], "per cents"),
         (lambda *a: max(_probe()(*a)), "one number came back"),
