@@ -211,3 +211,13 @@ def test_the_mean_of_weights_is_of_the_second_half(monkeypatch):
     recipes.train("classes", model, data, 2, 1e-2, 2, average=True)
     assert len(seen) == 80
     assert torch.allclose(model.classifier.weight, torch.stack(seen[40::10]).mean(dim=0), atol=1e-6)
+
+
+def test_a_pooler_that_starts_as_the_identity_lets_cls_through():
+    import recipes
+
+    model = small("classes").eval()
+    recipes.start_pooler(model, 2.0)
+    with torch.no_grad():
+        found = model.bert(torch.tensor([[101, 2307, 102]]))
+    assert torch.allclose(found.pooler_output, torch.tanh(2 * found.last_hidden_state[:, 0]), atol=1e-6)

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import pandas as pd
 import recipes
+import scoring
 import torch
 from card import BUNDLED_SEED, card
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
@@ -55,6 +56,7 @@ class Task:
     longest: int = 256
     smoothing: float = 0.0
     average: bool = False  # the weights' mean over the second half
+    pooler: float = 0.0  # the new pooler starts as the identity times this; 0: at random
 
 
 TASKS = {
@@ -75,6 +77,7 @@ TASKS = {
         text=("premise", "hypothesis"),
         smoothing=0.1,
         average=True,
+        pooler=2.0,
     ),
     "questions": Task("questions", "answers", ("squad", "tydiqa-en"), "f1", 3, 1e-3, 3, 2e-4),
 }
@@ -154,6 +157,8 @@ def one_run(name: str, how: str, seed: int, minilm: Path | None = None) -> None:
     tokenizer, names = recipes.tokenizer(), source.names
     torch.manual_seed(seed)  # the new head
     model = recipes.load(task.kind, names, minilm)
+    if task.pooler:
+        recipes.start_pooler(model, task.pooler)
     rate, epochs = task.full_rate, task.full_epochs
     if how != "full":
         model, rate, epochs = with_lora(model, task), task.rate, task.epochs
@@ -165,7 +170,7 @@ def one_run(name: str, how: str, seed: int, minilm: Path | None = None) -> None:
     for real, frame in held_out.items():
         rows = recipes.rows_of(frame, source, task.text)
         encoded = recipes.encode(task.kind, rows, tokenizer, task.longest, training=False)
-        scores[real] = recipes.score(task.kind, model, encoded, rows, names)
+        scores[real] = scoring.score(task.kind, model, encoded, rows, names)
     if (how, seed) == ("lora", BUNDLED_SEED):
         export(model, name)
     run = {

@@ -188,6 +188,7 @@ def transfer(folder: Path, rows: int = 8000) -> None:
     """How good a start a checkpoint is: one epoch on phrases of SST-2 (6 words or more), accuracy on as many others."""
     import pandas as pd
     import recipes
+    import scoring
 
     from helpers.bundle import ROOT
 
@@ -209,7 +210,7 @@ def transfer(folder: Path, rows: int = 8000) -> None:
     torch.nn.init.zeros_(model.bert.pooler.dense.bias)
     recipes.train("classes", model, recipes.encode("classes", train, tokenizer, 128), 1, 1e-4, 32, 1)
     encoded = recipes.encode("classes", test, tokenizer, 128, training=False)
-    print(f"{folder}: {recipes.score('classes', model, encoded, test, names)['accuracy']:.1f} %")
+    print(f"{folder}: {scoring.score('classes', model, encoded, test, names)['accuracy']:.1f} %")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import argparse
 import statistics
 
 import recipes
+import scoring
 import torch
 from transformers.utils import logging as hf_logging
 
@@ -40,7 +41,7 @@ def run(name: str, seed: int) -> dict[str, float]:
     tokenizer, model = recipes.tokenizer(), recipes.load(kind, names)
     data = recipes.encode(kind, train, tokenizer, 128)
     recipes.train(kind, model, data, 6, 1e-4 if name == "nli" else 2e-4, 16, seed)
-    return recipes.score(kind, model, recipes.encode(kind, test, tokenizer, 256, training=False), test, names)
+    return scoring.score(kind, model, recipes.encode(kind, test, tokenizer, 256, training=False), test, names)
 
 
 def main() -> int:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import recipes
+import scoring
 import torch
 from transformers.utils import logging as hf_logging
 
@@ -111,7 +112,7 @@ def run(task: Task, train: Rows, test: Rows, names: tuple[str, ...], seed: int) 
     data = recipes.encode(task.kind, train, tokenizer, task.longest)
     recipes.train(task.kind, model, data, task.epochs, task.rate, 16 if len(data.ids) > 200 else 8, seed)
     held_out = recipes.encode(task.kind, test, tokenizer, max(256, task.longest), training=False)
-    return recipes.score(task.kind, model, held_out, test, names)[task.metric]
+    return scoring.score(task.kind, model, held_out, test, names)[task.metric]
 
 
 def prove(name: str, seeds: int) -> bool:
