@@ -10,7 +10,7 @@ import pytest
 from helpers.bundle import ROOT
 from helpers.errors import CourseError
 from helpers.exercises import check
-from helpers.exercises.checking import CHECKS, STUB, verdict
+from helpers.exercises.checking import CHECKS, FORGOTTEN, STUB, verdict
 
 CHAPTERS = sorted((ROOT / "helpers" / "exercises").glob("chapter_*.py"))
 for chapter in CHAPTERS:
@@ -83,6 +83,23 @@ def test_wrong_answers_fail_with_their_message(number, place):
 def test_a_stub_is_met_kindly(number, answer, capsys):
     check(number, answer)
     assert capsys.readouterr().out == f"Exercise {number}: {STUB}\n"
+
+
+def without_return(*arguments, **keywords):
+    """What a student wrote who forgot the last line."""
+    _rows = [*arguments, *keywords.values()]
+
+
+@pytest.mark.parametrize("number", sorted(CHECKS))
+def test_a_forgotten_return_is_not_taken_for_the_stub(number):
+    assert verdict(number, without_return) == FORGOTTEN
+
+
+@pytest.mark.parametrize("body", ["...", "pass", "return", "return None", '"""What to do."""\n    ...'])
+def test_a_body_that_does_nothing_is_a_stub(body):
+    names = {}
+    exec(f"def stub(model, rate=0.1, *rest, **more):\n    {body}\n", names)
+    assert {verdict(number, names["stub"]) for number in CHECKS} == {STUB}
 
 
 @pytest.mark.parametrize("number", sorted(CHECKS))

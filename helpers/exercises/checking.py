@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import dis
 import importlib
+import textwrap
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -17,12 +19,16 @@ CHECKS: dict[str, Check] = {}
 STUB = "your turn. Replace the ... in the cell above, run it, and then run this cell again."
 
 
+FORGOTTEN = "not yet: your function returns nothing (None), whatever it computes; is the return missing?"
+HALF_WAY = "not yet: for one of the examples your function returns nothing (None); every way through it needs a return."
+
+
 class Unsolved(Exception):
-    """The student's function returned ``None`` at once: it still is the stub."""
+    """The student's function still is the stub: it does nothing."""
 
 
 class Nothing(Exception):
-    """The student's function returned ``None``, though it had returned something before: one way through it lacks a return."""
+    """The student's function does something, and returned ``None`` all the same: it lacks a return, somewhere or everywhere."""
 
 
 _answered: list[bool] = []  # has an entry as soon as a call of the verdict under way has returned something
@@ -45,9 +51,16 @@ def call(answer: Callable, *arguments: Any, **keywords: Any) -> Any:
     """
     result = answer(*[a.clone() if isinstance(a, torch.Tensor) else a for a in arguments], **keywords)
     if result is None:
-        raise Nothing if _answered else Unsolved
+        raise Unsolved if _does_nothing(answer) else Nothing
     _answered.append(True)
     return result
+
+
+def _does_nothing(answer: Callable) -> bool:
+    """Whether the function's code, compiled, is no more than ``return None``: a docstring and ``...`` leave no trace in it."""
+    code = getattr(answer, "__code__", None)
+    idle = {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE"}
+    return code is None or {step.opname for step in dis.get_instructions(code)} <= idle
 
 
 def difference(got: Any, expected: torch.Tensor, atol: float = 1e-5) -> str | None:
@@ -98,7 +111,7 @@ def verdict(number: str, answer: Any) -> str:
     except Unsolved:
         return STUB
     except Nothing:
-        return "not yet: for one of the examples your function returns nothing (None); every way through it needs a return."
+        return HALF_WAY if _answered else FORGOTTEN
     except Exception as error:
         return f"not yet: your code stopped with {_where(error, answer)}"
     finally:
@@ -108,7 +121,7 @@ def verdict(number: str, answer: Any) -> str:
 
 def _where(error: Exception, answer: Any) -> str:
     """The exception in one line, with the line of the student's function that it came from."""
-    text = (str(error).strip().splitlines() or [""])[0]
+    text = textwrap.shorten((str(error).strip().splitlines() or [""])[0], 200, placeholder=" ...")
     code = getattr(answer, "__code__", None)
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if code is not None and frame.filename == code.co_filename and frame.lineno >= code.co_firstlineno:
