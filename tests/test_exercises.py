@@ -95,6 +95,19 @@ def test_a_forgotten_return_is_not_taken_for_the_stub(number):
     assert verdict(number, without_return) == FORGOTTEN
 
 
+def test_an_optimizer_takes_a_single_parameter_for_a_list_and_so_does_the_check():
+    def layer_rates(model, rate, decay):
+        groups, depth = [], model.config.num_hidden_layers
+        for name, p in model.named_parameters():
+            if p.requires_grad:
+                layer = re.search(r"layer\.(\d+)", name)
+                down = depth + 1 if ".embeddings." in name else depth - int(layer[1]) if layer else 0
+                groups.append({"params": p, "lr": rate * decay**down})
+        return groups
+
+    assert verdict("11.4", layer_rates) == "passed. ✓"
+
+
 @pytest.mark.parametrize("body", ["...", "pass", "return", "return None", '"""What to do."""\n    ...'])
 def test_a_body_that_does_nothing_is_a_stub(body):
     names = {}
