@@ -78,8 +78,8 @@ def make_mask(answer: Callable) -> str | None:
     return None
 
 
-def _cross_validate(features: np.ndarray, labels: np.ndarray, select: str) -> float:
-    """The recipe of exercise 4.3, with the columns chosen "inside" the folds or "never"."""
+def _cross_validate(features: np.ndarray, labels: np.ndarray, select: str = "inside") -> np.ndarray:
+    """The recipe of exercise 4.3, with the columns chosen "inside" the folds or "never": the five accuracies."""
     from sklearn.feature_selection import SelectKBest, f_classif
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import cross_val_score
@@ -88,7 +88,7 @@ def _cross_validate(features: np.ndarray, labels: np.ndarray, select: str) -> fl
     model = LogisticRegression(max_iter=1000)
     if select == "inside":
         model = make_pipeline(SelectKBest(f_classif, k=20), model)
-    return cross_val_score(model, features, labels, cv=5).mean()
+    return cross_val_score(model, features, labels, cv=5)
 
 
 def _fit_and_score(features: np.ndarray, labels: np.ndarray) -> float:
@@ -121,8 +121,12 @@ def honest(answer: Callable) -> str | None:
         return f"{got[0]:.0%} on noise: the model was tested on the rows that it was trained on; use cross_val_score."
     if got[0] > 0.66:
         return f"{got[0]:.0%} on noise: the columns are still chosen with the labels of the rows that serve as test."
-    expected = _cross_validate(signal, labels, "inside")
-    if abs(got[1] - _cross_validate(signal, labels, "never")) < 0.04:
+    if got[0] == got[1]:
+        return "two sets of features gave the same number: does your function use its own arguments, and nothing else?"
+    if np.allclose(got, [_cross_validate(features, labels).max() for features in (noise, signal)]):
+        return "that is the best of the five folds, a lucky one; return their mean."
+    expected = _cross_validate(signal, labels).mean()
+    if abs(got[1] - _cross_validate(signal, labels, "never").mean()) < 0.04:
         return (
             f"no leak, but {got[1]:.0%} where {expected:.0%} is possible: all columns are used; keep the choice of 20."
         )

@@ -109,6 +109,8 @@ WRONG = {
         (lambda x, y: cross_val_score(_selected(), x, y, cv=5), "the mean over the folds"),
         (lambda x, y: cross_val_score(LogisticRegression(max_iter=1000), x, y, cv=5).mean(), "all columns are used"),
         (_first_columns, "are not found"),
+        (lambda x, y: cross_val_score(_selected(), x, y, cv=5).max(), "the best of the five folds"),
+        (lambda x, y: 0.5, "the same number"),
         (lambda x, y: 100 * cross_val_score(_selected(), x, y, cv=5).mean(), "between 0 and 1"),
     ],
     "4.4": [
