@@ -131,6 +131,15 @@ def test_an_error_in_the_answer_is_named_with_its_line(number):
     assert "KeyError in its line 3: 'no such key'" in verdict(number, explode)
 
 
+def test_a_long_error_is_cut():
+    def answer(*arguments, **keywords):
+        raise ValueError("a library that explains itself at length. " * 20)
+
+    message = verdict("3.1", answer)
+    assert message.startswith("not yet: your code stopped with ValueError in its line 2: a library")
+    assert message.endswith(" ...") and len(message) < 280
+
+
 def test_a_check_leaves_random_numbers_alone():
     import torch
 
