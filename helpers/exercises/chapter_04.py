@@ -172,7 +172,7 @@ def baseline(answer: Callable) -> str | None:
             return f"{shape[0]} answers for {wanted} test texts: predict the test texts, not the training texts."
         return "the labels are 0 and 1, but something else came back."
     if len(set(np.asarray(got).tolist())) == 1:
-        return "every text gets the same label: that is the dummy, and it must be beaten. Count words."
+        return "every text gets the same label, as from the dummy. Is it train_texts that the classifier learns from, and by their words?"
     if share < 1:
         return (
             "plain words such as 'great' and 'dull' are not learnt yet; is the classifier fitted on the training texts?"

@@ -114,7 +114,7 @@ WRONG = {
         (lambda x, y: 100 * cross_val_score(_selected(), x, y, cv=5).mean(), "between 0 and 1"),
     ],
     "4.4": [
-        (lambda texts, labels, tests: [max(set(labels), key=labels.count)] * len(tests), "that is the dummy"),
+        (lambda texts, labels, tests: [max(set(labels), key=labels.count)] * len(tests), "as from the dummy"),
         (_baseline(ngram_range=(1, 1)), "single words are not enough"),
         (_baseline(ngram_range=(1, 2), stop_words="english"), "the word 'not' got lost"),
         (_baseline(predict="predict_proba", ngram_range=(1, 2)), "predict instead of predict_proba"),
