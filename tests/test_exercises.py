@@ -121,6 +121,17 @@ def other_share(cosine, vectors):
     return ((unit @ unit.T)[tuple(torch.triu_indices(len(unit), len(unit), 1))] < cosine).float().mean()
 
 
+def other_rates(model, rate, decay):
+    """A group may hold a single parameter, as the optimizer takes that for a list of one."""
+    groups, depth = [], model.config.num_hidden_layers
+    for name, p in model.named_parameters():
+        if p.requires_grad:
+            layer = re.search(r"layer\.(\d+)", name)
+            down = depth + 1 if ".embeddings." in name else depth - int(layer[1]) if layer else 0
+            groups.append({"params": p, "lr": rate * decay**down})
+    return groups
+
+
 OTHER_WAYS = {
     "0.1": lambda sentence: len(re.findall(r"\[MASK\]", sentence)),
     "1.2": other_attention,
@@ -129,6 +140,7 @@ OTHER_WAYS = {
     "2.2": other_pairs,
     "3.2": other_neighbours,
     "3.3": other_share,
+    "11.4": other_rates,
 }
 
 
@@ -136,6 +148,13 @@ OTHER_WAYS = {
 def test_other_ways_to_the_right_answer_pass(number):
     random.seed(1)
     assert verdict(number, OTHER_WAYS[number]) == "passed. ✓"
+
+
+@pytest.mark.parametrize("body", ["...", "pass", "return", "return None", '"""What to do."""\n    ...'])
+def test_a_body_that_does_nothing_is_a_stub(body):
+    names = {}
+    exec(f"def stub(model, rate=0.1, *rest, **more):\n    {body}\n", names)
+    assert {verdict(number, names["stub"]) for number in CHECKS} == {STUB}
 
 
 def without_return(*arguments, **keywords):
@@ -170,6 +189,15 @@ def explode(*arguments, **keywords):
 @pytest.mark.parametrize("number", sorted(CHECKS))
 def test_an_error_in_the_answer_is_named_with_its_line(number):
     assert "KeyError in its line 3: 'no such key'" in verdict(number, explode)
+
+
+def test_a_long_error_is_cut():
+    def answer(*arguments, **keywords):
+        raise ValueError("a library that explains itself at length. " * 20)
+
+    message = verdict("3.1", answer)
+    assert message.startswith("not yet: your code stopped with ValueError in its line 2: a library")
+    assert message.endswith(" ...") and len(message) < 280
 
 
 def test_a_check_leaves_random_numbers_alone():

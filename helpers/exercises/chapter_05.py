@@ -9,11 +9,11 @@ from numbers import Number
 
 import numpy as np
 import torch
-from torch.nn.functional import cross_entropy
 from transformers import EvalPrediction
 
 from helpers import metrics
 from helpers.exercises.checking import call, exercise
+from helpers.exercises.loops import MISTAKES, Probe, loop
 
 
 @exercise("5.2")
@@ -24,12 +24,21 @@ def compute_metrics(answer: Callable) -> str | None:
     labels = np.array([1, 1, 1, 1, 1, 0, 0, 0, 1, 1])
     said = np.array([1, 1, 1, 0, 1, 1, 1, 0, 1, 1])
     logits = np.where(said[:, None] == [0, 1], 1.5, -0.5) + np.linspace(2, -2, 10)[:, None]  # both may be negative
-    got = call(answer, EvalPrediction(predictions=logits, label_ids=labels))
+    try:
+        got = call(answer, EvalPrediction(predictions=logits, label_ids=labels))
+    except ValueError as error:
+        if "continuous" not in str(error):
+            raise
+        return (
+            "scores are counted from labels, but these are logits, two numbers a row: which of them is larger? (argmax)"
+        )
     if not isinstance(got, dict):
         return f"Trainer wants a dictionary of named scores, but your function returned a {type(got).__name__}."
     missing = [name for name in ("accuracy", "f1") if name not in got]
     if missing:
         return f"there is no {missing[0]!r} in the dictionary; its names are {', '.join(map(str, got)) or 'none'}."
+    if any(isinstance(got[name], torch.Tensor) and got[name].ndim == 0 for name in ("accuracy", "f1")):
+        return "a score is still a tensor; take the plain number out of it with .item()."
     if not all(isinstance(got[name], Number) for name in ("accuracy", "f1")):
         return "each score must be one number; is the average over the rows missing?"
     accuracy, f1 = float(got["accuracy"]), float(got["f1"])
@@ -69,6 +78,8 @@ def schedule(answer: Callable) -> str | None:
     def is_(value: float, expected: float) -> bool:
         return math.isclose(value, expected, abs_tol=1e-9)
 
+    if got(10) and is_(got(10), got(10, peak=2.0)):
+        return "whatever `peak` is, your rate is the same; what you have is a share of the peak, so multiply by it."
     if is_(got(10), 0.5) or is_(got(0), 0.5):
         return "the rate is at its peak from the start; in the first `warmup` steps it rises from 0."
     if is_(got(0), 0.5 / 20):
@@ -91,10 +102,10 @@ def schedule(answer: Callable) -> str | None:
         return f"with warmup=0 the first rate should be the peak, but yours is {without / 0.5:.0%} of it."
     if got(120) < 0:
         return "beyond the last step your rate is negative: the model would walk uphill. Stop at 0."
-    for step in (0, 7, 20, 21, 40, 99, 100, 120):
+    for step in (0, 7, 20, 99, 100, 120, 21, 40):
         if not is_(got(step), _rate(step, 100, 20, 0.5)):
             share = _rate(step, 100, 20, 1)
-            return f"at step {step} of 100 (20 of them warm-up) the rate should be {share:.0%} of the peak, not {got(step) / 0.5:.0%}."
+            return f"at step {step} of 100 (20 of them warm-up) the rate should be {share:.1%} of the peak, not {got(step) / 0.5:.1%}."
     if not is_(short := got(30, 90, 500, 2.0), _rate(30, 90, 500, 2.0)):
         return f"a warm-up longer than the training never ends: step 30 of 500 has 6% of the peak, not {short / 2:.0%}."
     return None
@@ -123,6 +134,8 @@ def early_stop(answer: Callable) -> str | None:
     got = {}
     for name, (losses, patience) in cases.items():
         value = call(answer, list(losses), patience)
+        if isinstance(value, (tuple, list)) and len(value) == 2 and isinstance(value[1], float) and value[1] in losses:
+            return "the second number is the best loss itself; return its place in the list, counted from 0."
         try:
             got[name] = tuple(int(number) for number in value)
         except TypeError:
@@ -133,6 +146,10 @@ def early_stop(answer: Callable) -> str | None:
         return "your numbers start at 1; the first evaluation is number 0."
     if got["plain"] == _stop(*cases["plain"])[::-1]:
         return "the two numbers are swapped: first where training stops, then which one was best."
+    if got["never"][0] >= len(cases["never"][0]):
+        return f"with 4 losses and no stop, the last evaluation is number 3, but yours is {got['never'][0]}: count from 0, and stay inside."
+    if got["plain"] == (5, 2):
+        return "you stop one evaluation too late: with patience 2, the second one without a new best is the last (>= or >?)."
     if got["plain"][0] == 6:
         return "training never stops: count the evaluations since the best one, and compare with patience."
     if got["plain"][0] == 3:
@@ -155,86 +172,33 @@ def early_stop(answer: Callable) -> str | None:
     return None
 
 
-class _Probe(torch.nn.Module):
-    """A small network that remembers whether it was run in training mode."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layers = torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.Tanh(), torch.nn.Linear(8, 3))
-        self.modes: set[bool] = set()
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        self.modes.add(self.training)
-        return self.layers(inputs)
-
-    def weights(self) -> torch.Tensor:
-        return torch.cat([p.detach().flatten() for p in self.parameters()])
-
-
-def _loop(
-    model: _Probe,
-    batches: list,
-    epochs: int,
-    rate: float,
-    clear: str = "step",
-    squash: bool = False,
-    step: str = "batch",
-    new: bool = False,
-    sign: int = 1,
-) -> list[float]:
-    """The right loop; the keywords make the wrong ones whose results are recognised."""
-    optimizer = torch.optim.AdamW(model.parameters(), lr=rate)
-    model.train()
-    history = []
-    for _ in range(epochs):
-        optimizer = torch.optim.AdamW(model.parameters(), lr=rate) if new else optimizer
-        total = 0.0
-        for number, (inputs, labels) in enumerate(batches, 1):
-            logits = model(inputs)
-            loss = cross_entropy(logits.softmax(-1) if squash else logits, labels)
-            (sign * loss).backward()
-            if step == "batch" or number == len(batches):
-                optimizer.step()
-                if clear == "step":
-                    optimizer.zero_grad()
-            total += loss.item()
-        history.append(total / len(batches))
-    return history
-
-
 @exercise("5.4")
 def train_loop(answer: Callable) -> str | None:
     """``answer(model, batches, epochs, rate)``: trains with AdamW, returns the mean loss of each epoch."""
-    start, epochs, rate = _Probe().eval(), 4, 0.02
+    start, epochs, rate = Probe().eval(), 4, 0.02
     inputs = torch.randn(28, 6)
     labels = (inputs[:, :3] + 0.3 * torch.randn(28, 3)).argmax(-1)
     batches = [(inputs[i : i + 8], labels[i : i + 8]) for i in range(0, 28, 8)]
 
     def after(**wrong: object) -> tuple[torch.Tensor, list[float]]:
         model = copy.deepcopy(start)
-        return _loop(model, batches, epochs, rate, **wrong), model.weights()
+        return loop(model, batches, epochs, rate, **wrong), model.weights()
 
     def same(a: torch.Tensor, b: torch.Tensor) -> bool:
         return torch.allclose(a, b, atol=1e-4)
 
     model = copy.deepcopy(start)
-    history = call(answer, model, batches, epochs, rate)
+    try:
+        history = call(answer, model, batches, epochs, rate)
+    except RuntimeError as error:
+        if "inplace" not in str(error):
+            raise
+        return "step() moves the weights before backward() has used them: first the gradients, then the step."
     wanted, weights = after()
     own = model.weights()
     if torch.equal(own, start.weights()):
         return "no weight has changed: when step() comes, there are no gradients left. Which line took them away?"
-    mistakes = {
-        "the gradients of all earlier batches pile up: clear them once for every step, but at the right place.": {
-            "clear": "never"
-        },
-        "cross_entropy takes logits and does the softmax itself; here it gets probabilities, and learns slowly.": {
-            "squash": True
-        },
-        "there is one step an epoch; step() belongs inside the loop over the batches.": {"step": "epoch"},
-        "a new optimizer in every epoch forgets its running averages; make one, before the loops.": {"new": True},
-        "the loss goes up: the weights walk with the gradient instead of against it.": {"sign": -1},
-    }
-    for message, wrong in mistakes.items():
+    for message, wrong in MISTAKES.items():
         if same(own, after(**wrong)[1]):
             return message
     if False in model.modes:

@@ -26,6 +26,7 @@ def calibration_error(answer: Callable) -> str | None:
     for bins in (10, 5):
         said = np.concatenate([rng.uniform(0.5, 1, 90) ** 0.4, rng.uniform(0.2, 0.6, 25), np.ones(6)])
         right = rng.random(len(said)) < np.where(said < 0.6, said + 0.25, said - 0.2)
+        right[said >= 0.8] = True  # too modest there, while the rows at 1 boast: so it matters which bin those are in
         right[-6:] = [True, False, False, True, False, False]
         place = np.minimum((said * bins).astype(int), bins - 1)
         groups = [place == b for b in range(bins) if (place == b).any()]
@@ -35,6 +36,9 @@ def calibration_error(answer: Callable) -> str | None:
         if got is None:
             return "one number is needed; add up the gaps of the bins, each times its share of the rows."
 
+        if np.isnan(got):
+            return "nan came out: a bin that no row is in has no mean, so leave it out."
+
         def is_(value: float, got: float = got) -> bool:
             return abs(got - value) < 1e-6
 
@@ -42,6 +46,8 @@ def calibration_error(answer: Callable) -> str | None:
             continue
         if is_(100 * metrics.calibration_error(said, right, bins)):
             return "that is in per cent; return a share between 0 and 1."
+        if is_(len(said) * metrics.calibration_error(said, right, bins)):
+            return "each gap is multiplied by its number of rows; now divide by the number of all rows."
         if is_(np.abs(gaps).mean()) or is_(np.abs(gaps).sum() / bins):
             return "every bin counts the same in yours, a bin of two rows as much as one of ninety: weigh each by its rows."
         if is_(gaps @ weights) or is_(-(gaps @ weights)):
@@ -60,6 +66,8 @@ def calibration_error(answer: Callable) -> str | None:
         less = metrics.calibration_error(said[rest], right[rest], bins)
         if is_(less) or is_(less * rest.mean()):
             return "rows with a confidence of exactly 1 are left out; they belong to the last bin."
+        if is_(less * rest.mean() + (1 - rest.mean()) * (1 - right[~rest].mean())):
+            return "rows with a confidence of exactly 1 have a bin of their own, above the last; they belong to the last one."
         if bins != 10 and is_(metrics.calibration_error(said, right, 10)):
             return "ten bins whatever `bins` says; use the argument."
         expected = metrics.calibration_error(said, right, bins)
@@ -81,8 +89,12 @@ def worst_groups(answer: Callable) -> str | None:
     try:
         rows = [(str(name), int(n), float(rate)) for name, n, rate in got]
     except (TypeError, ValueError):
-        return "a list of tuples (group, rows, error rate) is needed, and something else came back."
+        return f"a list of tuples (group, rows, error rate) is needed; what your function returned (a {type(got).__name__}) is not one."
     found = [name for name, _, _ in rows]
+    if not found:
+        return "your list is empty. If `groups == name` is in your code: a list is never equal to a name; take np.array(groups)."
+    if sorted(found) == [name for name, (_, k) in counts.items() if k >= 10]:
+        return "you compare the number of *errors* with `least`; it is the number of rows that must be large enough."
     if "question" in found:
         return "a group of nine rows is in your list, though at least ten are asked for: its rate is mostly luck."
     if sorted(found) == sorted(set(kept) - {"irony"}):
@@ -97,6 +109,8 @@ def worst_groups(answer: Callable) -> str | None:
         return "that is each group's share of all errors, and large groups win there; divide by the rows of the group."
     if all(abs(of[name] - (1 - rates[name])) < 1e-6 for name in kept):
         return "that is the share that is right; the error rate is the share that is wrong."
+    if all(abs(of[name] - 100 * rates[name]) < 1e-6 for name in kept):
+        return "that is in per cent; return shares between 0 and 1."
     if all(of[name] == counts[name][1] for name in kept):
         return "that is the number of errors; divide it by the rows of the group."
     if any(abs(of[name] - rates[name]) > 1e-6 for name in kept):
@@ -134,7 +148,9 @@ def choose_threshold(answer: Callable) -> str | None:
                 break
             until = [t]
         if got == float("inf"):
-            return f"'impossible' came back, but answering from {enough[0]} upwards is right in {share(enough[0]):.0%}."
+            return f"'impossible' came back, but answering from {enough[0]} upwards is right in {share(enough[0]):.0%}, which is enough."
+        if got > 1:
+            return f"{got:g} is no confidence, but perhaps the place of one; return the confidence itself."
         if abs(got - share(enough[0])) < 1e-9:
             return "that is the share of right answers at the threshold; return the threshold."
         if abs(got - (said >= enough[0]).mean()) < 1e-9:
@@ -166,13 +182,13 @@ def sliding(answer: Callable) -> str | None:
     for length, size, step in ((23, 8, 5), (5, 8, 3), (24, 8, 8), (8, 8, 4), (19, 6, 6)):
         ids = list(range(100, 100 + length))
         got = call(answer, list(ids), size, step)
+        case = f"{length} ids, size {size}, step {step}: "
         try:
             got = [[int(i) for i in window] for window in got]
         except (TypeError, ValueError):
-            return "a list of lists of ids is needed, and something else came back."
+            return f"{case}a list of lists of ids is needed, and something else came back. (Even a single window stands in a list.)"
         if got == padding.windows(ids, size, step):
             continue
-        case = f"{length} ids, size {size}, step {step}: "
         seen = {i for window in got for i in window}
         if length <= size:
             return f"{case}the text fits into one window; return exactly one, of {length} ids."

@@ -38,7 +38,10 @@ def freeze(answer: Callable) -> str | None:
     frozen = {_place(name) for name, p in model.named_parameters() if not p.requires_grad}
     wanted = set(range(layers + 1))
     if not frozen:
-        return "nothing is frozen: every requires_grad is still True. PyTorch does not know `trainable`; call requires_grad_(False)."
+        return (
+            "nothing is frozen: every requires_grad is still True. A module lets you set any attribute, `trainable` or "
+            "`requires_grad`, and ignores it; call its method requires_grad_(False)."
+        )
     if 99 in frozen:
         return "pooler or classifier is frozen, too; a head that has never been trained must learn."
     if trained & frozen:
@@ -96,13 +99,14 @@ def merged(answer: Callable) -> str | None:
         return "the update is subtracted; it has to be added."
     if close(got, alpha / 2 * update):
         return "this is the update alone; add it to the weight."
+    if close(got, alpha / 2 * (weight + update)):
+        return "the old weight is scaled as well; alpha / r belongs to the product B A alone."
     if close(got, expected.T):
         return "the result is transposed; it must have the shape of the weight, (out, in)."
     return difference(got, expected)
 
 
-def _verdict(mean: float, error: float) -> str:
-    return "better" if mean > 2 * error else "worse" if mean < -2 * error else "not clearly different"
+VERDICTS = ("better", "worse", "not clearly different")
 
 
 @exercise("11.3")
@@ -149,7 +153,7 @@ def compare(answer: Callable) -> str | None:
         return "you divided by n instead of by the root of n."
     if not near(spread, error):
         return f"the standard error of these differences is {error:.4f}, not {spread:.4f}."
-    if said != "better":
+    if said != "better" and said in VERDICTS:
         return f"this difference is {mean / error:.1f} standard errors above 0, so the verdict should be 'better', not {said!r}."
     for offset, wanted in [
         (0.0, "better"),
@@ -161,10 +165,18 @@ def compare(answer: Callable) -> str | None:
         _, _, said = call(answer, dict(one), moved)
         if said == wanted:
             continue
+        if said not in VERDICTS:
+            return f"the verdict must be one of {', '.join(map(repr, VERDICTS))}, to the letter; yours is {said!r}."
         if wanted == "not clearly different":
             times = abs(mean + offset) / error
             return f"a difference of {times:.1f} standard errors is called {said!r}; ask for two, or noise will often look like a result."
         return f"the verdict for a mean difference of {mean + offset:+.3f} should be {wanted!r}, not {said!r}."
+    try:
+        own, _, _ = call(answer, one | {7: 0.95}, dict(other))
+    except KeyError:
+        own = None
+    if own is None or not near(float(own), mean):
+        return "seed 7 was run for the first of the two only, in one example; leave out what either of them lacks."
     return None
 
 
@@ -180,7 +192,8 @@ def layer_rates(answer: Callable) -> str | None:
         return 'a list of groups is needed, each a dictionary {"params": [...], "lr": ...}.'
     if not all({"params", "lr"} <= set(group) for group in got):
         return 'each group needs the keys "params" and "lr", as torch.optim knows them.'
-    groups = [(list(group["params"]), float(group["lr"])) for group in got]
+    lists = [[p] if isinstance(p := group["params"], torch.Tensor) else list(p) for group in got]  # torch takes both
+    groups = [(params, float(group["lr"])) for params, group in zip(lists, got, strict=True)]
     if any(isinstance(p, (str, tuple)) for params, _ in groups for p in params):
         return "these are names; an optimizer needs the parameters themselves."
     rates: dict[int, list[float]] = {}
@@ -208,7 +221,8 @@ def layer_rates(answer: Callable) -> str | None:
 
     if len(set(seen.values())) == 1:
         return "every part has the same rate; multiply by decay for each step down."
-    if same({99: rate, **{p: rate * decay ** (p + 1) for p in range(depth + 1)}}):
+    upward = {p: rate * decay ** (p + 1) for p in range(depth + 1)}
+    if same({99: rate, **upward}) or same({99: rate, **{p: r / decay for p, r in upward.items()}, 0: wanted[0]}):
         return "the order is turned round: the lowest layers should move least."
     if same({99: rate, **{p: rate * decay ** (depth - p) for p in range(depth + 1)}}):
         return "the top layer has the head's rate; it is one step down already, so decay once."

@@ -70,6 +70,11 @@ def _fitted_twice(texts, labels, tests):
     return model.predict(vectorizer.fit_transform(tests))
 
 
+def _fitted_on_all(texts, labels, tests):
+    vectorizer = TfidfVectorizer(ngram_range=(1, 2)).fit([*texts, *tests])
+    return LogisticRegression(C=100).fit(vectorizer.transform(texts), labels).predict(vectorizer.transform(tests))
+
+
 WRONG = {
     "4.1": [
         (_pad(left=True), "on the left"),
@@ -79,15 +84,24 @@ WRONG = {
         (_pad(dtype=torch.float32), "whole numbers"),
         (_pad(plain=True), "wrap it in torch.tensor"),
         (_pad_in_place, "changed the lists"),
+        (lambda sequences, pad_id: [torch.tensor(row) for row in _pad(plain=True)(sequences, pad_id)], "torch.stack"),
+        (
+            lambda sequences, pad_id: torch.nn.utils.rnn.pad_sequence(
+                [torch.tensor(row) for row in sequences], padding_value=pad_id
+            ),
+            "has become a column",
+        ),
     ],
     "4.2": [
-        (lambda ids, pad_id: (ids == pad_id).long(), "wrong way round"),
+        (lambda ids, pad_id: (ids == pad_id).float() * -10000, "wrong way round"),
         (lambda ids, pad_id: (ids != 0).long(), "you compare with 0"),
         (lambda ids, pad_id: (ids > pad_id).long(), "ids below pad_id"),
         (lambda ids, pad_id: ids != pad_id, "make it torch.int64"),
         (_without_special, "[CLS] and [SEP]"),
         (lambda ids, pad_id: ids * (ids != pad_id), "the ids themselves"),
         (lambda ids, pad_id: (ids != pad_id).sum(dim=1), "but the ids have"),
+        (lambda ids, pad_id: torch.ones_like(ids), "every place is 1"),
+        (lambda ids, pad_id: (ids < 50).float(), "A place is 1 if"),
     ],
     "4.3": [
         (_leaky, "still chosen with the labels"),
@@ -95,15 +109,20 @@ WRONG = {
         (lambda x, y: cross_val_score(_selected(), x, y, cv=5), "the mean over the folds"),
         (lambda x, y: cross_val_score(LogisticRegression(max_iter=1000), x, y, cv=5).mean(), "all columns are used"),
         (_first_columns, "are not found"),
+        (lambda x, y: cross_val_score(_selected(), x, y, cv=5).max(), "the best of the five folds"),
+        (lambda x, y: 0.5, "the same number"),
         (lambda x, y: 100 * cross_val_score(_selected(), x, y, cv=5).mean(), "between 0 and 1"),
     ],
     "4.4": [
-        (lambda texts, labels, tests: [max(set(labels), key=labels.count)] * len(tests), "that is the dummy"),
+        (lambda texts, labels, tests: [max(set(labels), key=labels.count)] * len(tests), "as from the dummy"),
         (_baseline(ngram_range=(1, 1)), "single words are not enough"),
         (_baseline(ngram_range=(1, 2), stop_words="english"), "the word 'not' got lost"),
         (_baseline(predict="predict_proba", ngram_range=(1, 2)), "predict instead of predict_proba"),
         (_baseline(target="train", ngram_range=(1, 2)), "not the training texts"),
         (_accuracy, "one number came back"),
         (_fitted_twice, "ValueError"),
+        (lambda texts, labels, tests: _selected_words().fit(texts, labels), "the fitted classifier came back"),
+        (_baseline(ngram_range=(2, 2)), "single words as well as pairs"),
+        (_fitted_on_all, "on the training texts only"),
     ],
 }

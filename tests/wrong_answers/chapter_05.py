@@ -27,6 +27,11 @@ def _precision(found):
     return {"accuracy": accuracy_score(found.label_ids, said), "f1": precision_score(found.label_ids, said)}
 
 
+def _tensors(found):
+    right = torch.tensor(found.predictions.argmax(-1) == found.label_ids)
+    return {"accuracy": right.float().mean(), "f1": f1_score(found.label_ids, found.predictions.argmax(-1))}
+
+
 def _by_row(found):
     right = found.predictions.argmax(-1) == found.label_ids
     return {"accuracy": right, "f1": right}
@@ -113,6 +118,17 @@ def _loop(
     return answer
 
 
+def _cleared_by_epoch(model, batches, epochs, rate):
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate)
+    model.train()
+    for _ in range(epochs):
+        optimizer.zero_grad()
+        for inputs, labels in batches:
+            cross_entropy(model(inputs), labels).backward()
+            optimizer.step()
+    return [0.0] * epochs
+
+
 WRONG = {
     "5.2": [
         (_scores(average="micro"), "under another name"),
@@ -125,6 +141,8 @@ WRONG = {
         (_threshold, "not a vote for a class"),
         (_by_row, "one number"),
         (_precision, "the F1 of class 1 is"),
+        (lambda found: {"accuracy": accuracy_score(found.label_ids, found.predictions), "f1": 0}, "two numbers a row"),
+        (_tensors, "with .item()"),
     ],
     "5.1": [
         (lambda step, steps, warmup, peak: peak * (1 - step / steps), "at its peak from the start"),
@@ -135,6 +153,8 @@ WRONG = {
         (_rate(clip=False), "walk uphill"),
         (_rate(up="ahead"), "one step ahead"),
         (_rate(careful=False), "divides by 0"),
+        (lambda step, steps, warmup, peak: _rate()(step, steps, warmup, 1.0), "a share of the peak"),
+        (lambda step, steps, warmup, peak: _rate()(step, steps - (step >= warmup), warmup, peak), "should be 1.2% of"),
     ],
     "5.3": [
         (lambda losses, patience: _stop(losses, 1), "at the first loss"),
@@ -147,6 +167,9 @@ WRONG = {
         (_counting(lambda losses, place, best: losses[place] < losses[place - 1]), "with the one before"),
         (_counting(lambda losses, place, best: losses[place] < losses[best], reset=False), "back to 0"),
         (_counting(lambda losses, place, best: losses[place] <= losses[best]), "an equal loss"),
+        (lambda losses, patience: _stop(losses, patience + 1), "one evaluation too late"),
+        (lambda losses, patience: (_stop(losses, patience)[0], min(losses)), "the best loss itself"),
+        (lambda losses, patience: (_stop(losses, 99)[1] + patience, _stop(losses, 99)[1]), "stay inside"),
     ],
     "5.4": [
         (_loop("loss.backward() clear() step()"), "Which line took them away"),
@@ -160,5 +183,7 @@ WRONG = {
         (_loop(keep="tensors"), "the losses are tensors"),
         (_loop(keep="last"), "does not hold the mean loss"),
         (_loop(keep="number"), "return a list"),
+        (_loop("step() clear() loss.backward()"), "before backward() has used them"),
+        (_cleared_by_epoch, "cleared once an epoch"),
     ],
 }

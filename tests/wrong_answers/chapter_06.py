@@ -27,6 +27,19 @@ def _without_ones(said, right, bins):
     return total
 
 
+def _with_empty_bins(said, right, bins):
+    place = np.minimum((said * bins).astype(int), bins - 1)
+    inside = [place == b for b in range(bins)]
+    with np.errstate(invalid="ignore"):
+        return sum(i.mean() * abs(said @ i / i.sum() - right @ i / i.sum()) for i in inside)
+
+
+def _ones_apart(said, right, bins):
+    place = (said * bins).astype(int)
+    groups = [place == b for b in set(place.tolist())]
+    return sum(g.mean() * abs(said[g].mean() - right[g].mean()) for g in groups)
+
+
 def _groups(
     rate=lambda wrong, inside: wrong[inside].mean(), key=lambda row: -row[2], enough=lambda n, least: n >= least
 ):
@@ -39,6 +52,10 @@ def _groups(
         return sorted(rows, key=key)
 
     return answer
+
+
+def _least_errors(wrong, groups, least):
+    return [row for row in _groups()(wrong, groups, 0) if row[1] * row[2] >= least]
 
 
 def _errors_as_rows(wrong, groups, least):
@@ -76,6 +93,11 @@ def _by_rows(said, right, wanted):
 def _one_if_impossible(said, right, wanted):
     found = _threshold()(said, right, wanted)
     return 1.0 if found == float("inf") else found
+
+
+def _more_than_wanted(said, right, wanted):
+    fine = [t for t in sorted(set(said.tolist())) if right[said >= t].mean() > wanted]
+    return fine[0] if fine else float("inf")
 
 
 def _one_early(ids, size, step):
@@ -120,6 +142,9 @@ WRONG = {
         (_without_ones, "exactly 1 are left out"),
         (_ece(lambda gaps, weights: np.abs(gaps) @ weights, bins=10), "ten bins whatever"),
         (lambda said, right, bins: _gaps(said, right, bins)[0], "one number is needed"),
+        (lambda said, right, bins: len(said) * _ece(lambda g, w: np.abs(g) @ w)(said, right, bins), "all rows"),
+        (_with_empty_bins, "nan came out"),
+        (_ones_apart, "a bin of their own"),
     ],
     "6.2": [
         (_groups(rate=lambda wrong, inside: wrong[inside].sum() / wrong.sum()), "share of all errors"),
@@ -131,6 +156,9 @@ WRONG = {
         (_groups(enough=lambda n, least: n > least), "*at least* includes it"),
         (_errors_as_rows, "right and wrong ones"),
         (lambda wrong, groups, least: {name: 0.5 for name in groups}, "a list of tuples"),
+        (lambda wrong, groups, least: [(n, 0, 0.0) for n in set(groups) if np.sum(groups == n) >= least], "is empty"),
+        (_least_errors, "the number of *errors*"),
+        (_groups(rate=lambda wrong, inside: 100 * wrong[inside].mean()), "in per cent"),
     ],
     "6.3": [
         (_threshold(pick=-1), "the highest threshold"),
@@ -141,6 +169,8 @@ WRONG = {
         (_stop_early, "you stop at the first failure"),
         (_by_rows, "rows with one confidence stay together"),
         (_one_if_impossible, "nothing is answered"),
+        (lambda said, right, wanted: sorted(said).index(_threshold()(said, right, wanted)), "the place of one"),
+        (_more_than_wanted, "'impossible' came back"),
     ],
     "6.4": [
         (
@@ -152,6 +182,7 @@ WRONG = {
         (_last_twice, "came out twice"),
         (_overlap, "not how many ids they share"),
         (lambda ids, size, step: [ids], "a window of more than"),
-        (lambda ids, size, step: len(ids) // step, "a list of lists"),
+        (lambda ids, size, step: len(ids) // step, "23 ids, size 8, step 5: a list of lists"),
+        (lambda ids, size, step: _good(ids, size, step) if len(ids) > size else ids, "5 ids, size 8, step 3: a list"),
     ],
 }

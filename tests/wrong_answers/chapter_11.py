@@ -39,6 +39,7 @@ def _freeze(frozen=None, count=_left, thaw=True):
 def _keras(model, layers):
     for layer in model.bert.encoder.layer[:layers]:
         layer.trainable = False
+        layer.requires_grad = False
     return _left(model)
 
 
@@ -77,6 +78,10 @@ def _strangers(one, other, changes):
 
 def _by_place(one, other, changes):
     return _standard([b - a for a, b in zip(one.values(), other.values(), strict=False)])
+
+
+def _without_filter(one, other):
+    return _compare()({seed: one[seed] for seed in one}, {seed: other[seed] for seed in one})
 
 
 def _rates(of=None, keep=lambda name, p: p.requires_grad, group=lambda name, p: p, times=1):
@@ -129,6 +134,7 @@ WRONG = {
         (_lora(lambda alpha, a, b: alpha / a.shape[0], lambda w, u: u), "the update alone"),
         (_lora(lambda alpha, a, b: alpha / a.shape[0], lambda w, u: (w + u).T), "is transposed"),
         (lambda weight, a, b, alpha: torch.cat([weight, b], 1), "the shape should be"),
+        (_lora(lambda alpha, a, b: alpha / a.shape[0], lambda w, u: 4 * w + u), "is scaled as well"),
     ],
     "11.3": [
         (_compare(together=lambda m, e, s: m), "three things are needed"),
@@ -142,6 +148,8 @@ WRONG = {
         (_compare(error=lambda a, b, c: _standard(c, 0)), "n - 1 belongs"),
         (_compare(error=lambda a, b, c: _standard(c) / math.sqrt(len(c))), "instead of by the root"),
         (_compare(verdict=lambda m, e: _said(m, e, 1)), "ask for two"),
+        (_compare(verdict=lambda m, e: _said(m, e).replace("not clearly", "hardly")), "to the letter"),
+        (_without_filter, "either of them lacks"),
         (_compare(verdict=lambda m, e: "better" if m > 2 * e else "worse"), "is called 'worse'"),
         (_compare(verdict=lambda m, e: "better" if abs(m) > 2 * e else "not clearly different"), "should be 'worse'"),
     ],
