@@ -199,6 +199,7 @@ def export(model: PeftModel, name: str) -> None:
         settings = json.loads((Path(saved) / "adapter_config.json").read_text(encoding="utf8"))
     save_file({k: v.half() for k, v in tensors.items()}, target / "adapter_model.safetensors", {"format": "pt"})
     config = {key: settings[key] for key in KEPT}  # what an older peft knows, too
+    config["target_modules"] = sorted(config["target_modules"])  # a set: its order is by chance
     # helpers.course gives the folder; no path of the machine that made it
     config["base_model_name_or_path"] = "bert-mini"
     (target / "adapter_config.json").write_text(json.dumps(config, indent=1, sort_keys=True) + "\n", encoding="utf8")
