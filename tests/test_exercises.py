@@ -193,6 +193,23 @@ def test_an_error_in_the_answer_is_named_with_its_line(number):
     assert "KeyError in its line 3: 'no such key'" in verdict(number, explode)
 
 
+def test_an_error_in_one_of_the_examples_comes_with_the_example():
+    def first_and_last(offsets, start, end):
+        inside = [i for i, place in enumerate(offsets) if place and place[0] < end and place[1] > start]
+        return inside[0], inside[-1]
+
+    message = verdict("9.1", first_and_last)
+    assert (
+        "IndexError in its line 3: list index out of range (The example: 'Ada', characters 0 to 3, cut off" in message
+    )
+
+    def with_a_gap(offsets, start, end):
+        inside = [i for i, place in enumerate(offsets) if place and place[0] < end and place[1] > start]
+        return (inside[0], inside[-1]) if inside else None
+
+    assert verdict("9.1", with_a_gap).startswith(f"not yet: {ONE_WAY} (The example: 'Ada', characters")
+
+
 def test_a_long_error_is_cut():
     def answer(*arguments, **keywords):
         raise ValueError("a library that explains itself at length. " * 20)

@@ -10,7 +10,7 @@ import torch
 
 from helpers import metrics
 from helpers.exercises.answer_slips import EXACT, F1, best_pair, wrong_spans
-from helpers.exercises.checking import Nothing, call, exercise
+from helpers.exercises.checking import Nothing, call, example, exercise
 
 Offsets = list[tuple[int, int] | None]
 
@@ -43,7 +43,9 @@ def answer_place(answer: Callable) -> str | None:
         right = (inside[0], inside[-1]) if inside else (0, 0)
         if inside and (offsets[inside[0]][0] > start or offsets[inside[-1]][1] < end):
             right = 0, 0
-        return _two(call(answer, list(offsets), start, end)), right, start
+        held = "in this window" if right != (0, 0) else "cut off from this window"
+        with example(f"{text!r}, characters {start} to {end}, {held}"):
+            return _two(call(answer, list(offsets), start, end)), right, start
 
     for text in ("first program", "time", "Ada Lovelace", "in her", "1843"):
         got, right, start = ask(whole, text)
@@ -109,7 +111,8 @@ def exact_and_f1(answer: Callable) -> str | None:
     """``answer(prediction, answers)``: exact match and F1 as SQuAD v1.1 defines them, each the best over the accepted answers."""
     found, right = [], []
     for prediction, accepted in F1_CASES:
-        got = _two(call(answer, prediction, list(accepted)), float)
+        with example(f"{prediction!r} against {accepted}"):
+            got = _two(call(answer, prediction, list(accepted)), float)
         if got is None:
             return "two numbers are needed: exact match and F1."
         found.append(got)
