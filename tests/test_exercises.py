@@ -14,6 +14,7 @@ from helpers.bundle import ROOT
 from helpers.errors import CourseError
 from helpers.exercises import check
 from helpers.exercises.checking import CHECKS, NO_RETURN, ONE_WAY, STUB, verdict
+from tests.other_ways import WAYS
 
 CHAPTERS = sorted((ROOT / "helpers" / "exercises").glob("chapter_*.py"))
 for chapter in CHAPTERS:
@@ -141,6 +142,7 @@ OTHER_WAYS = {
     "3.2": other_neighbours,
     "3.3": other_share,
     "11.4": other_rates,
+    **WAYS,
 }
 
 
@@ -189,6 +191,23 @@ def explode(*arguments, **keywords):
 @pytest.mark.parametrize("number", sorted(CHECKS))
 def test_an_error_in_the_answer_is_named_with_its_line(number):
     assert "KeyError in its line 3: 'no such key'" in verdict(number, explode)
+
+
+def test_an_error_in_one_of_the_examples_comes_with_the_example():
+    def first_and_last(offsets, start, end):
+        inside = [i for i, place in enumerate(offsets) if place and place[0] < end and place[1] > start]
+        return inside[0], inside[-1]
+
+    message = verdict("9.1", first_and_last)
+    assert (
+        "IndexError in its line 3: list index out of range (The example: 'Ada', characters 0 to 3, cut off" in message
+    )
+
+    def with_a_gap(offsets, start, end):
+        inside = [i for i, place in enumerate(offsets) if place and place[0] < end and place[1] > start]
+        return (inside[0], inside[-1]) if inside else None
+
+    assert verdict("9.1", with_a_gap).startswith(f"not yet: {ONE_WAY} (The example: 'Ada', characters")
 
 
 def test_a_long_error_is_cut():

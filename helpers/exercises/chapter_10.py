@@ -3,39 +3,14 @@
 from __future__ import annotations
 
 import copy
-import itertools
-from collections import Counter
 from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy, mse_loss
 
 from helpers.distillation import soft_loss
 from helpers.exercises.checking import call, close, difference, exercise
-
-Words = dict[tuple[str, ...], int]
-
-
-def _pairs(words: Words, weigh: bool = True) -> Counter:
-    counts: Counter = Counter()
-    for word, count in words.items():
-        for pair in itertools.pairwise(word):
-            counts[pair] += count if weigh else 1
-    return counts
-
-
-def _merged(words: Words, pair: tuple[str, str]) -> Words:
-    made: Counter = Counter()
-    for word, count in words.items():
-        parts: list[str] = []
-        place = 0
-        while place < len(word):
-            both = word[place : place + 2] == pair
-            parts.append("".join(pair) if both else word[place])
-            place += 2 if both else 1
-        made[tuple(parts)] += count
-    return dict(made)
+from helpers.exercises.variant_slips import Words, commonest, count_pairs, distillation_slip, merge_slip, merged
 
 
 @exercise("10.1")
@@ -44,14 +19,16 @@ def bpe_step(answer: Callable) -> str | None:
     words: Words = {tuple("low"): 5, tuple("lower"): 2, tuple("newest"): 6, tuple("widest"): 3}
     words |= {tuple("xyxy"): 1, tuple("xyz"): 1, tuple("axy"): 1, tuple("bxy"): 1}
     got = call(answer, dict(words))
-    if not isinstance(got, tuple) or len(got) != 2 or not isinstance(got[1], Mapping):
+    if not isinstance(got, (tuple, list)) or len(got) != 2 or not isinstance(got[1], Mapping):
         return "two things are needed: the pair, and the dictionary of words with that pair merged."
     pair, made = got
     if isinstance(pair, str) or len(pair) != 2:
         return "the first thing is a pair: two symbols, not yet one."
-    counts, plain = _pairs(words), _pairs(words, weigh=False)
-    best = min(counts, key=lambda p: (-counts[p], p))
-    if tuple(pair) == min(plain, key=lambda p: (-plain[p], p)):
+    if not all(isinstance(symbol, str) for symbol in pair):
+        return "the pair came with its count, as most_common and items() hand it over; return the pair alone."
+    counts = count_pairs(words)
+    best = commonest(counts)
+    if tuple(pair) == commonest(count_pairs(words, "words")):
         return f"{tuple(pair)} occurs in the most different words; a word that stands in the text six times counts six times."
     if tuple(pair) == min(counts, key=lambda p: (counts[p], p)):
         return "this is the rarest pair; the commonest is wanted."
@@ -63,12 +40,15 @@ def bpe_step(answer: Callable) -> str | None:
         return (
             f"the commonest pair is {best} ({counts[best]} times), but you found {tuple(pair)} ({counts[pair]} times)."
         )
-    if dict(made) == words:
-        return "the pair is right, but the words are as before: merge it in each of them."
-    if any(isinstance(word, str) for word in made):
-        return "a word must stay a tuple of symbols; as one string nothing is left to merge."
-    if dict(made) != _merged(words, best):
-        return f"after merging {best} the words should be {_merged(words, best)}, but yours are {dict(made)}."
+    if dict(made) != merged(words, best):
+        message = merge_slip(dict(made), words, best)
+        return message or f"after merging {best} the words should be {merged(words, best)}, but yours are {dict(made)}."
+    apart: Words = {("a", "x", "b"): 3, ("a", "y", "b"): 1}
+    if tuple(call(answer, dict(apart))[0]) == ("a", "b"):
+        return "('a', 'b') are no neighbours in a x b; count only symbols that stand side by side."
+    twice: Words = {("o", "n", "o", "n"): 2, ("a", "t"): 3}
+    if tuple(call(answer, dict(twice))[0]) == ("a", "t"):
+        return "in o n o n the pair occurs twice, and each counts; yours counts a word once, however often it has the pair."
     late: Words = {("b", "c"): 2, ("a", "b"): 2}
     if tuple(call(answer, dict(late))[0]) == ("b", "c"):
         return "of two pairs that are equally common, the first of the alphabet counts, and not the one that was met first."
@@ -76,10 +56,12 @@ def bpe_step(answer: Callable) -> str | None:
     pair, made = call(answer, dict(double))
     if ("ab", "a", "b") in made:
         return "in one word the pair occurs twice, and you merge it once only."
+    if dict(made) == merged(double, ("a", "b"), "as text"):
+        return "'a b' was found inside of 'a ba', across the border of a symbol; compare whole symbols, not text."
     if any("".join(word) == "aba" and made[word] != 1 for word in made) or len(made) != 4:
         return "two different words have become one: merge symbols, and do not join and split the letters again."
-    if dict(made) != _merged(double, ("a", "b")):
-        return f"of {double} should become {_merged(double, ('a', 'b'))}, but you have {dict(made)}."
+    if dict(made) != merged(double, ("a", "b")):
+        return f"of {double} should become {merged(double, ('a', 'b'))}, but you have {dict(made)}."
     return None
 
 
@@ -89,42 +71,23 @@ def soft_targets(answer: Callable) -> str | None:
     student, teacher = torch.randn(6, 4) * 2, torch.randn(6, 4) * 3
     got = call(answer, student, teacher, 3.0)
     expected = soft_loss(student, teacher, 3.0)
-    soft_s, soft_t = (student / 3).log_softmax(-1), (teacher / 3).log_softmax(-1)
     if isinstance(got, float):
         return "this is a Python number, and no gradient flows through it; return the tensor."
     if isinstance(got, torch.Tensor) and got.ndim:
         return f"one number is needed, the mean over the texts; yours has the shape {tuple(got.shape)}."
-    if close(got, expected / 36):
-        return "two things are missing: the factor T², and the sum over the classes (F.kl_div needs reduction='batchmean')."
-    if close(got, 9 * nn.functional.kl_div(soft_s.exp(), soft_t.exp(), reduction="batchmean")):
-        return "F.kl_div wants the *logarithms* of the student's probabilities, and yours are the probabilities."
-    if close(got, soft_loss(student * 9, teacher * 9, 3.0)):
-        return "you multiply the logits by the temperature, which makes both surer; divide by it."
-    if close(got, soft_loss(student, teacher * 3, 3.0)) or close(got, soft_loss(student * 3, teacher, 3.0)):
-        return "only one of the two is softened; divide the student's logits and the teacher's by the temperature."
-    if close(got, expected / 9):
-        return "without the factor T² the gradients shrink when the temperature grows; multiply by it."
-    if close(got, expected / 3):
-        return "the factor is T², not T: both distributions were softened."
-    if close(got, soft_loss(student, teacher, 1.0)) or close(got, 9 * soft_loss(student, teacher, 1.0)):
-        return "the logits are not softened: divide both by the temperature before the softmax."
-    if close(got, expected / 4):
-        return "you average over texts and classes; a divergence is a sum over the classes, then a mean over the texts."
-    if close(got, expected * 6):
-        return "this is the sum over the texts; take their mean, or the step grows with the batch."
-    if close(got, soft_loss(teacher, student, 3.0)):
-        return "this is the divergence the other way round: the teacher's probabilities are the weights."
-    if close(got, 9 * -(soft_t.exp() * soft_s).sum(-1).mean()):
-        return "this is the cross-entropy; it is not 0 for a perfect student: subtract the teacher's own entropy."
-    if close(got, cross_entropy(student, teacher.argmax(-1))):
-        return (
-            "these are hard labels: only the teacher's first choice is left, and what it thinks of the others is lost."
-        )
-    if close(got, mse_loss(student, teacher)):
-        return "this compares logits directly; here the softened probabilities are compared."
-    if close(got, -expected):
-        return "the sign is wrong: this loss falls when the student gets worse."
-    return difference(got, expected)
+    if not close(got, expected) and (message := distillation_slip(got, student, teacher, 3.0)) is not None:
+        return message
+    if isinstance(got, torch.Tensor) and got.isnan():
+        return "nan came out: something was taken for a probability that is none. F.kl_div wants log-probabilities first, and then probabilities."
+    if (message := difference(got, expected)) is not None:
+        return message
+    learner, other = torch.randn(5, 3, requires_grad=True), torch.randn(5, 3)
+    got = call(answer, learner, other, 2.0)
+    if not close(got, soft_loss(learner, other, 2.0)):
+        return "right for a temperature of 3 and six texts, but not for 2 and five; take everything from the arguments."
+    if not got.requires_grad:
+        return "the number is right, but no gradient reaches the student: is there a detach or a no_grad around its logits?"
+    return None
 
 
 def _layer() -> nn.Module:
@@ -142,13 +105,18 @@ def shared_encoder(answer: Callable) -> str | None:
         return made[-1]
 
     module, depth = call(answer, make, 4), 4
+    if isinstance(module, type) and issubclass(module, nn.Module):
+        return f"your function returned the class {module.__name__} itself; make a module of it, {module.__name__}()."
     if not isinstance(module, nn.Module):
         return f"a torch.nn.Module is needed, but your function returned a {type(module).__name__}."
     one, own = 42, sum(p.numel() for p in module.parameters())
     x = torch.randn(3, 5, 6, dtype=torch.float64)
-    before = len(made)
+    before, runs = len(made), []
+    for layer in made:
+        layer.register_forward_hook(lambda *_: runs.append(1))
     with torch.no_grad():
         got = module(x.clone())
+    times = len(runs)
     if len(made) > before:
         return "a new layer is made each time the module runs, so nothing can be learnt; make it once, at the start."
     if own == 0:
@@ -163,15 +131,21 @@ def shared_encoder(answer: Callable) -> str | None:
     if first is None:
         return "the layer must be the one that make_layer() returned, not a copy of it."
     with torch.no_grad():
-        steps = [x]
-        for _ in range(depth + 1):
+        steps, residual = [x], x
+        for _ in range(depth):
             steps.append(first(steps[-1]))
+            residual = residual + first(residual)
+    if got is None:
+        return "the module runs, but returns nothing (None): its forward needs a return."
     if not isinstance(got, torch.Tensor) or got.shape != x.shape:
         return "what comes out must have the shape of what went in."
-    for times, wanted in enumerate(steps):
-        if close(got, wanted) and times != depth:
-            return f"the layer runs {times} times instead of {depth}."
-    if close(got, depth * steps[1]) or close(got, steps[1] / depth):
+    if times != depth:
+        return f"the layer runs {times} times instead of {depth}."
+    if close(got, x):
+        return "what went in comes out unchanged: put what the layer returns in place of x, x = self.layer(x)."
+    if close(got, residual):
+        return "the input of each pass is added to its output; here a pass returns what the layer returns, and no more."
+    if any(close(got, factor * steps[1]) for factor in (1, depth, 1 / depth)):
         return "the layer sees the same input every time; each pass must get what the last one returned."
     if (message := difference(got, steps[depth])) is not None:
         return message
@@ -187,6 +161,14 @@ def shared_encoder(answer: Callable) -> str | None:
         return (
             "the output is right, but the gradient comes from some of the passes only: is there a detach or a no_grad?"
         )
+    before = len(made)
+    shorter = call(answer, make, 2)
+    for layer in made[before:]:
+        layer.register_forward_hook(lambda *_: runs.append(1))
+    runs.clear()
+    shorter(x)
+    if len(runs) != 2:
+        return "for a depth of 4 it is right, but not for 2; take the number of passes from the argument."
     return None
 
 
@@ -221,6 +203,10 @@ def may_see(answer: Callable) -> str | None:
         return "order[0] is the *place* that comes first, not the turn of place 0; turn the list round first."
     if same(~expected):
         return "these are the places that must be hidden; True means: may be seen."
+    if same((rank[None, :] < rank[:, None]) & (rank[None, :] >= rank[:, None] - 1)):
+        return "each place sees only the one whose turn was just before; it may see all whose turn was earlier."
+    if got.all():
+        return "every place sees every other and itself; the order decides, and no place sees the token that it has to guess."
     if same(~torch.eye(4, dtype=torch.bool)):
         return "each place sees all others; that is a masked language model with one hole, and no order at all."
     if not same(expected):

@@ -7,7 +7,7 @@ import dis
 import importlib
 import textwrap
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -63,6 +63,16 @@ def _does_nothing(answer: Callable) -> bool:
     return code is None or {step.opname for step in dis.get_instructions(code)} <= idle
 
 
+@contextlib.contextmanager
+def example(text: str) -> Iterator[None]:
+    """If the student's function stops or returns ``None`` in here, the message also says for which example."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f" (The example: {text}.)")
+        raise
+
+
 def difference(got: Any, expected: torch.Tensor, atol: float = 1e-5) -> str | None:
     """Say how ``got`` differs from the tensor ``expected`` in kind, shape or value, or ``None`` if it does not."""
     if not isinstance(got, torch.Tensor):
@@ -110,13 +120,17 @@ def verdict(number: str, answer: Any) -> str:
         message = CHECKS[number](answer)
     except Unsolved:
         return STUB
-    except Nothing:
-        return f"not yet: {ONE_WAY if _answered else NO_RETURN}"
+    except Nothing as error:
+        return f"not yet: {ONE_WAY + _notes(error) if _answered else NO_RETURN}"
     except Exception as error:
-        return f"not yet: your code stopped with {_where(error, answer)}"
+        return f"not yet: your code stopped with {_where(error, answer)}{_notes(error)}"
     finally:
         torch.random.set_rng_state(state)
     return "passed. ✓" if message is None else f"not yet: {message}"
+
+
+def _notes(error: Exception) -> str:
+    return "".join(getattr(error, "__notes__", ()))
 
 
 def _where(error: Exception, answer: Any) -> str:

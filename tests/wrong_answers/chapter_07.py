@@ -1,5 +1,8 @@
 """Wrong answers to the exercises of chapter 07, each with a distinctive part of the sentence it must get."""
 
+from itertools import chain
+from unicodedata import normalize
+
 from helpers.metrics import entity_scores
 from helpers.tasks import spans_of
 
@@ -124,6 +127,11 @@ def _slice(first, last, change=str):
     return answer if first else lambda text, words, spans: [(kind, text[s:e]) for kind, s, e in spans]
 
 
+def _searched(text, words, spans):
+    own = [text[start:end] for start, end in words]
+    return [(k, text[text.index(own[s]) : text.index(own[e - 1]) + len(own[e - 1])]) for k, s, e in spans]
+
+
 def _jaccard(said, true):
     shared, one, two = _counts(said, true)
     return shared / (one + two - shared)
@@ -132,6 +140,71 @@ def _jaccard(said, true):
 def _sometimes(answer, silent):
     """An answer that returns nothing for some of the examples."""
     return lambda *arguments: None if silent(*arguments) else answer(*arguments)
+
+
+def _falsy(word_ids, labels):
+    before = [None, *word_ids]
+    return [labels[word] if word and word != other else -100 for word, other in zip(word_ids, before)]
+
+
+def _inside(word_ids, labels):
+    """Later pieces get the I- of their word's B-, as in some tutorials."""
+    own = [-100 if word is None else labels[word] for word in word_ids]
+    return [
+        label + label % 2 if label > 0 and word == other else label
+        for label, word, other in zip(own, word_ids, [None, *word_ids])
+    ]
+
+
+def _machine(tags, keep=True, turn=True):
+    """Tags -> entities with a variable for the open one; it may get lost before a B- or not begin at another type."""
+    found, kind, start = [], None, 0
+    for place, tag in enumerate([*tags, "O"]):
+        if kind and (tag[:2] in ("B-", "O") or tag[2:] != kind):
+            lost = tag[:2] == "B-" and not keep
+            found += [] if lost else [(kind, start, place)]
+            begins = tag[:2] == "B-" or (tag != "O" and turn)
+            kind, start = (tag[2:], place) if begins else (None, place)
+        elif tag != "O" and not kind:
+            kind, start = tag[2:], place
+    return found
+
+
+def _unset(tags):
+    current = None
+    for tag in tags:
+        if tag[:2] == "I-" and current[0] == tag[2:]:
+            return []
+        current = (tag[2:],) if tag[:2] == "B-" else None
+    return []
+
+
+def _tags_f1(average):
+    from sklearn.metrics import f1_score
+
+    return lambda said, true: f1_score([*chain(*true)], [*chain(*said)], average=average)
+
+
+def _guarded(said, true):
+    shared, own, wanted = _counts(said, true)
+    if not own or not wanted:
+        return 0.0
+    precision, recall = shared / own, shared / wanted
+    return 2 * precision * recall / (precision + recall)
+
+
+def _unguarded(said, true):
+    shared, own, wanted = _counts(said, true)
+    return 2 * shared / (own + wanted)
+
+
+def _in_lists(said, true):
+    own, wanted = ([span for tags in sentences for span in spans_of(tags)] for sentences in (said, true))
+    return _f1(sum(span in wanted for span in own), len(own), len(wanted))
+
+
+def _in_one_row(said, true):
+    return _f1(*_counts([[*chain(*said)]], [[*chain(*true)]]))
 
 
 WRONG = {
@@ -149,6 +222,12 @@ WRONG = {
         ),
         (lambda word_ids, labels: _align()(word_ids, labels)[:-1], "but your list has 9"),
         (_all_words, "was cut off"),
+        (_falsy, "`if word` is false"),
+        (_inside, "the I- label of the entity"),
+        (lambda word_ids, labels: _align()(word_ids, range(len(labels))), "the numbers of the words"),
+        (lambda word_ids, labels: _align(special=None)(word_ids, labels), "a None in your list"),
+        (lambda word_ids, labels: [x for x in _align()(word_ids, labels) if x != -100], "only the first piece of each"),
+        (lambda word_ids, labels: _align()(word_ids, labels)[:1], "inside the loop"),
     ],
     "7.2": [
         (_changed(lambda kind, start, end: (kind, start, end - 1)), "ends are the last word itself"),
@@ -162,7 +241,16 @@ WRONG = {
         (_spans(orphan=False), "is ignored; models predict"),
         (_spans(closed=False), "nothing closes it there"),
         (_spans(gap=True), "goes on across an O"),
-        (lambda tags: spans_of(tags)[::-1], "for O B-PER I-PER O B-LOC O the entities"),
+        (lambda tags: spans_of(tags)[::-1], "in the order in which they stand"),
+        (lambda tags: {tuple(span) for span in spans_of(tags)}, "a set has no order"),
+        (lambda tags: [], "nothing is found"),
+        (_changed(lambda kind, start, end: (("B-" + kind)[-3:], start, end)), "all that follows the dash"),
+        (_changed(lambda kind, start, end: (kind, start + 1, end + 1)), "your numbers begin with 1"),
+        (_changed(lambda kind, start, end: (kind, start, end - start)), "not the number of words"),
+        (lambda tags: _machine(tags, keep=False), "that entity is lost"),
+        (lambda tags: _machine(tags, turn=False), "only ends the entity before it"),
+        (_unset, "TypeError in its line 4"),
+        (lambda tags: spans_of(tags)[:1], "only the first entity is found"),
     ],
     "7.3": [
         (_accuracy, "the share of words"),
@@ -183,14 +271,30 @@ WRONG = {
         (lambda said, true: 100 * _f1(*_counts(said, true)), "per cent"),
         (_divides, "divides by 0"),
         (lambda said, true: _f1(*_counts(said, true)) or 1.0, "yours is 1"),
+        (_tags_f1("macro"), "the mean of F1 over the *tags*"),
+        (_tags_f1("weighted"), "weighed by how common"),
+        (lambda said, true: _f1(*_counts(said, true)) / 2, "half of what it should be"),
+        (lambda said, true: round(_f1(*_counts(said, true)), 2), "rounded"),
+        (lambda said, true: (0.5, 0.5, _f1(*_counts(said, true))), "one number is needed"),
+        (_guarded, "if everything predicted is wrong"),
+        (_unguarded, "neither true nor predicted"),
+        (_in_one_row, "take the sentences one by one"),
+        (_in_lists, "predicted in another sentence"),
     ],
     "7.4": [
-        (_glued(" "), "with single spaces"),
+        (_glued(" "), "a single space between the words"),
         (_glued(""), "without what stands between"),
         (_slice(True, lambda words, s, e: words[s][1]), "where the first word stops"),
         (_slice(False, None), "look their characters up"),
         (_slice(True, lambda words, s, e: words[e - 1][0]), "where the last word begins"),
         (_slice(True, lambda words, s, e: words[e][1]), "the word after the last"),
+        (_slice(True, lambda words, s, e: words[e - 1][1] + 1), "a character too long"),
+        (
+            _slice(True, lambda words, s, e: words[e - 1][1], lambda own: normalize("NFC", own)),
+            "composed in another way",
+        ),
+        (_searched, "do not search"),
+        (lambda text, words, spans: [(k, [text[a:b] for a, b in words[s:e]]) for k, s, e in spans], "is a list"),
         (_slice(True, lambda words, s, e: words[e - 1][1], str.lower), "was lower-cased"),
         (lambda text, words, spans: [text[words[s][0] : words[e - 1][1]] for _, s, e in spans], "a list of pairs"),
         (lambda text, words, spans: _glued(" ")(text, words, spans)[:1], "one pair for each span"),

@@ -1,6 +1,7 @@
 """Wrong answers to the exercises of chapter 09, each with a distinctive part of the sentence it must get."""
 
 import collections
+import math
 
 from helpers.metrics import normalise_answer
 
@@ -58,8 +59,6 @@ def _scores(
                 f1.append(empty)
             elif kind == "f1":
                 f1.append(2 * same / (len(a) + len(b)))
-            elif kind == "exact":
-                f1.append(exact[-1])
             else:
                 f1.append(same / max(1, len(a) if kind == "precision" else len(b)))
         pair = scale * exact_over(exact), scale * over(f1)
@@ -101,6 +100,83 @@ def _backwards(start, end, first, last, most):
     return max(pairs, key=lambda pair: float(start[pair[0]] + end[pair[1]]))
 
 
+def _touching(offsets, start, end):
+    inside = [place for place, offset in enumerate(offsets) if offset and offset[0] <= end and offset[1] >= start]
+    return (inside[0], inside[-1]) if inside else (0, 0)
+
+
+def _end_inside(offsets, start, end):
+    places = [0, 0]
+    for place, offset in enumerate(offsets):
+        for k, character in enumerate((start, end)):
+            if offset and offset[0] <= character < offset[1]:
+                places[k] = place
+    return places
+
+
+def _plain(own, true):
+    """F1 of two texts as they are, word by word."""
+    shared = sum((collections.Counter(own.split()) & collections.Counter(true.split())).values())
+    return 2 * shared / (len(own.split()) + len(true.split())) if shared else 0.0
+
+
+def _f1(own, true):
+    return _plain(normalise_answer(own), normalise_answer(true))
+
+
+def _exact(own, true):
+    return float(normalise_answer(own) == normalise_answer(true))
+
+
+def _two(exact=_exact, f1=_f1, exact_over=max, over=max):
+    """Both scores, one of them with a fault."""
+    return lambda prediction, answers: (
+        exact_over([exact(prediction, text) for text in answers]),
+        over([f1(prediction, text) for text in answers]),
+    )
+
+
+def _letters(own, true):
+    own, true = normalise_answer(own), normalise_answer(true)
+    return 2 * (collections.Counter(own) & collections.Counter(true)).total() / max(1, len(own) + len(true))
+
+
+def _words(text):
+    return set(normalise_answer(text).split())
+
+
+def _plain_mean(own, true):
+    own, true = normalise_answer(own).split(), normalise_answer(true).split()
+    shared = sum((collections.Counter(own) & collections.Counter(true)).values())
+    return shared * (1 / max(1, len(own)) + 1 / max(1, len(true))) / 2
+
+
+def _until(first, last, most, to, best=-math.inf, pair=None, start=None, end=None):
+    for i in range(first, last + 1):
+        for j in to(i, last, most):
+            if start[i] + end[j] > best:
+                best, pair = start[i] + end[j], (i, j)
+    return pair
+
+
+def _loops(to=lambda i, last, most: range(i, min(last, i + most - 1) + 1), best=-math.inf):
+    return lambda start, end, first, last, most: _until(first, last, most, to, best, None, start, end)
+
+
+def _end_first(start, end, first, last, most):
+    j = first + int(end[first : last + 1].argmax())
+    low = max(first, j - most + 1)
+    return low + int(start[low : j + 1].argmax()), j
+
+
+def _moved(by):
+    def answer(start, end, first, last, most):
+        i, j = _loops()(start, end, first, last, most)
+        return i, j + by(first)
+
+    return answer
+
+
 WRONG = {
     "9.1": [
         (lambda offsets, start, end: (start, end), "those are the characters again"),
@@ -114,20 +190,36 @@ WRONG = {
         (_place(cut="keep"), "cuts off the end"),
         (_place(cut="end"), "cuts off the beginning"),
         (lambda offsets, start, end: 7, "two numbers are needed"),
+        (_touching, "takes in a bracket"),
+        (_end_inside, "no last one is found"),
     ],
     "9.2": [
-        (_scores(normal=str), "bring both into their normal form"),
+        (_scores(normal=str), "case, punctuation and articles still count in your exact match"),
         (_scores(scale=100), "those are per cent"),
         (_scores(swap=True), "exact match comes first"),
         (_scores(shared="set"), "counts twice"),
         (_scores(shared="member"), "as often as *both* have it"),
         (_scores(kind="precision"), "that is precision"),
         (_scores(kind="recall"), "that is recall"),
-        (_scores(kind="exact"), "a partly right answer gets a part"),
+        (_two(f1=_exact), "a partly right answer gets a part"),
         (_scores(over=lambda values: values[0]), "only the first accepted answer"),
         (_scores(over=_mean), "SQuAD takes the maximum"),
         (_scores(empty=1.0), "F1 0 where no word is shared"),
         (_scores(number=True), "two numbers are needed"),
+        (_two(exact=lambda own, true: float(own.lower() == true.lower())), "only upper and lower case"),
+        (_two(exact=lambda own, true: float(normalise_answer(own) == true)), "the accepted answers need it as well"),
+        (_two(exact=lambda own, true: float(normalise_answer(true) in normalise_answer(own))), "contains the other"),
+        (_two(exact=lambda own, true: float(_words(own) == _words(true))), "not the sets of their words"),
+        (_two(exact_over=lambda values: values[0]), "looks at the first accepted answer"),
+        (_two(exact_over=lambda values: values[-1]), "your exact match is that of the last"),
+        (_two(exact_over=min), "wants all accepted answers"),
+        (_two(exact_over=_mean), "your exact match is the mean"),
+        (_two(f1=_plain), "F1 still counts case"),
+        (_two(f1=_letters), "counts shared *letters*"),
+        (_two(f1=lambda a, b: len(_words(a) & _words(b)) / max(1, len(_words(a) | _words(b)))), "all different words"),
+        (_two(f1=_plain_mean), "the plain mean"),
+        (_two(f1=lambda own, true: _f1(own, true) / 2), "half of F1"),
+        (_two(over=lambda values: values[-1]), "F1 is that of the last"),
     ],
     "9.3": [
         (_independent, "together they are often no valid answer"),
@@ -143,5 +235,11 @@ WRONG = {
         (_span(score=lambda a, b: a * b), "the largest *product*"),
         (_greedy, "you fix the best start"),
         (lambda *arguments: 3, "two places are needed"),
+        (_loops(best=0), "what it starts from"),
+        (_loops(to=lambda i, last, most: range(i, min(last, i + most - 1))), "a range leaves out its own end"),
+        (_loops(to=lambda i, last, most: range(i, min(32, i + most))), "end behind it"),
+        (_end_first, "you fix the best end"),
+        (_moved(lambda first: 1), "the place after the last token"),
+        (_moved(lambda first: -first), "but the end from the first token"),
     ],
 }

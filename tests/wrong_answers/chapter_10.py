@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import re
 
 import torch
 from torch import nn
@@ -40,8 +41,48 @@ def _step(choose=None, join=_join, weigh=True):
 
 
 def _relettered(word, pair):
-    joined = "".join(pair)
-    return tuple("".join(word).replace(joined, "|" + joined + "|").strip("|").split("|"))
+    return tuple(re.findall("".join(pair) + "|.", "".join(word)))
+
+
+def _text_join(word, pair):
+    return tuple(" ".join(word).replace(" ".join(pair), "".join(pair)).split())
+
+
+def _no_skip(word, pair):
+    return tuple("".join(pair) if word[i : i + 2] == pair else word[i] for i in range(len(word)))
+
+
+def _end_lost(word, pair):
+    joined = _join((*word, ""), pair)[:-1]
+    return joined if joined[-1] == "".join(pair) else joined[:-1]
+
+
+def _counting(pairs):
+    """The right step, with other pairs of a word counted."""
+
+    def answer(words):
+        counts = {}
+        for word, count in words.items():
+            for pair in pairs(word):
+                counts[pair] = counts.get(pair, 0) + count
+        pair = min(counts, key=lambda p: (-counts[p], p))
+        return pair, {_join(word, pair): count for word, count in words.items()}
+
+    return answer
+
+
+def _then(change):
+    """The right step, with its dictionary changed: change(made, words, pair)."""
+
+    def answer(words):
+        pair, made = _step()(words)
+        return pair, change(made, words, pair)
+
+    return answer
+
+
+def _without_gradient(s, t, T):
+    return _soft(s.detach(), t, T)
 
 
 def _soft(s, t, T, sum_=lambda x: x.sum(-1).mean(), factor=lambda T: T * T):
@@ -116,6 +157,24 @@ WRONG = {
         (_step(join=lambda word, pair: _join(word, pair, 1)), "you merge it once only"),
         (lambda words: ("es", _step()(words)[1]), "two symbols, not yet one"),
         (lambda words: _step()(words)[0], "two things are needed"),
+        (lambda words: ((_step()(words)[0], 9), _step()(words)[1]), "the pair came with its count"),
+        (_counting(lambda word: itertools.combinations(word, 2)), "are no neighbours"),
+        (_counting(lambda word: set(itertools.pairwise(word))), "counts a word once"),
+        (_step(join=_text_join), "across the border of a symbol"),
+        (_step(join=_relettered), "two different words have become one"),
+        (_step(join=_no_skip), "go on by two places"),
+        (_step(join=_end_lost), "the last symbol of a word gets lost"),
+        (_then(lambda made, words, pair: {w: n for w, n in made.items() if w not in words}), "only the words with"),
+        (_then(lambda made, words, pair: dict.fromkeys(made, 1)), "but their counts are not"),
+        (_then(lambda made, words, pair: words | made), "the old forms of the words"),
+        (
+            _then(
+                lambda made, words, pair: {
+                    tuple(pair if x == "".join(pair) else x for x in w): n for w, n in made.items()
+                }
+            ),
+            "a tuple inside the word",
+        ),
     ],
     "10.2": [
         (lambda s, t, T: _soft(s, t, T, factor=lambda T: 1), "without the factor T²"),
@@ -140,6 +199,26 @@ WRONG = {
         (lambda s, t, T: T**4 * _soft(s, t, 1 / T), "makes both surer"),
         (lambda s, t, T: _soft(s, t * T, T), "only one of the two"),
         (lambda s, t, T: _soft(s, t, T).item(), "no gradient flows"),
+        (_without_gradient, "no gradient reaches the student"),
+        (lambda s, t, T: _soft(s, t, 3.0), "but not for 2 and five"),
+        (lambda s, t, T: _soft(s, t, 2.0), "whatever the argument says"),
+        (lambda s, t, T: _soft(s, t, T) / T**4, "you divide by T²"),
+        (lambda s, t, T: T * T * kl_div(s / T, t / T, reduction="batchmean"), "nan came out"),
+        (lambda s, t, T: _soft(s.T, t.T, T), "the softmax runs over the texts"),
+        (
+            lambda s, t, T: T * T * kl_div((softmax(s, -1) / T).log(), softmax(t, -1) / T, reduction="batchmean"),
+            "divides the probabilities",
+        ),
+        (lambda s, t, T: T * T * (log_softmax(t / T, -1) - log_softmax(s / T, -1)).sum(-1).mean(), "are not weighed"),
+        (lambda s, t, T: T * T * mse_loss(softmax(s / T, -1), softmax(t / T, -1)), "differences of probabilities"),
+        (
+            lambda s, t, T: (
+                T * T * (log_softmax(t / T, -1) * (log_softmax(t / T, -1) - log_softmax(s / T, -1))).sum(-1).mean()
+            ),
+            "the weights are logarithms",
+        ),
+        (lambda s, t, T: _soft(s, t, T, sum_=lambda x: x.sum(0).mean()), "it is the other way round"),
+        (lambda s, t, T: cross_entropy(s / T, softmax(t / T, -1)), "and without T²"),
     ],
     "10.3": [
         (lambda make, depth: _Shared([make() for _ in range(depth)], _separate), "layers of their own"),
@@ -154,6 +233,17 @@ WRONG = {
         (_Fresh, "each time the module runs"),
         (_Hidden, "no optimizer finds it"),
         (lambda make, depth: lambda x: _again(depth)([make()], x), "torch.nn.Module is needed"),
+        (
+            lambda make, depth: _Shared([make()], lambda layers, x: [x, *(layers[0](x) for _ in range(depth))][0]),
+            "unchanged",
+        ),
+        (lambda make, depth: _Shared, "the class _Shared itself"),
+        (lambda make, depth: _Shared([make()], lambda layers, x: print(end="")), "its forward needs a return"),
+        (lambda make, depth: _Shared([make()], _again(4)), "but not for 2"),
+        (
+            lambda make, depth: _Shared([make()], lambda layers, x: [x := x + layers[0](x) for _ in range(depth)][-1]),
+            "added to its output",
+        ),
     ],
     "10.4": [
         (_mask(lambda own, other: other <= own), "each place sees itself, and so"),
@@ -165,6 +255,8 @@ WRONG = {
         (_mask(lambda own, other: other >= own), "must be hidden"),
         (_mask(lambda own, other: other != own), "no order at all"),
         (_mask(lambda own, other: (other < own).float()), "True or False"),
+        (_mask(lambda own, other: (other < own) & (other >= own - 1)), "just before"),
+        (_mask(lambda own, other: (other < own) | True), "every other and itself"),
         (lambda order: _turns([1, 2, 0, 3])[:, None] > _turns([1, 2, 0, 3])[None, :], "not for six"),
     ],
 }
