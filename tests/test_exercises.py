@@ -14,6 +14,7 @@ from helpers.bundle import ROOT
 from helpers.errors import CourseError
 from helpers.exercises import check
 from helpers.exercises.checking import CHECKS, NO_RETURN, ONE_WAY, STUB, verdict
+from tests.other_ways import LATER
 
 CHAPTERS = sorted((ROOT / "helpers" / "exercises").glob("chapter_*.py"))
 for chapter in CHAPTERS:
@@ -141,6 +142,7 @@ OTHER_WAYS = {
     "3.2": other_neighbours,
     "3.3": other_share,
     "11.4": other_rates,
+    **LATER,
 }
 
 
