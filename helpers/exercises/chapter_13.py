@@ -94,8 +94,10 @@ def occlusion(answer: Callable) -> str | None:
         return "this is one number a token; a word has one, with all of its pieces masked at once."
     if isinstance(got, torch.Tensor) and got.shape == (6,):
         return "there are six numbers for three words: each word once, although it stands in owners once a piece."
-    if isinstance(got, torch.Tensor) and got.shape == (2,):
-        return "there are two numbers for three words: word 0 counts as false; ask whether the owner `is not None`."
+    if close(got, expected[1:]):
+        return "word 0 is missing: 0 counts as false; ask whether the owner `is not None`."
+    if close(got, expected[:2]):
+        return "the last word is missing: words count from 0, so there is one more than the highest number."
     if isinstance(got, torch.Tensor) and got.shape == (4,):
         return "there are four numbers for three words: `None` in owners is no word."
     if close(got, torch.zeros(3)):

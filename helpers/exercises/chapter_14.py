@@ -39,7 +39,7 @@ def kernel(answer: Callable) -> str | None:
     if close(got, torch.exp(-(distance**2) / width**2)):
         return "your weights are the squares of LIME's: a square root is missing around the exponential function."
     if close(got, expected.sqrt()):
-        return "the square root is taken twice: exp(-distance² / (2 · width²)) has it in it already."
+        return "the square root is taken twice, or the 2 squared with the width: exp(-distance² / (2 · width²)) has the root in it already."
     if close(got, torch.exp(-(distance**2) / (2 * width))) or close(got, torch.exp(-(distance**2) / width)):
         return "the width is not squared."
     if close(got, torch.exp(-(distance**2) / 2 * width**2)):

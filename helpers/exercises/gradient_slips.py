@@ -26,7 +26,7 @@ def other_logits(targets: Tensor) -> dict[str, Callable[[Tensor], Tensor]]:
         "this is the gradient of the probability, which fades when the model is sure; take the logit.": lambda z: (
             z.softmax(1)[rows, targets].sum()
         ),
-        "all probabilities of a text add up to 1, so their gradient is nothing but rounding; take one logit.": lambda z: z.softmax(1).sum(),
+        "all gradients are 0. Did you add up probabilities? Their sum is 1, whatever goes in; take one logit.": lambda z: z.softmax(1).sum(),
         "this is the gradient of the loss: it points away from the class, and fades when the model is right.": lambda z: cross_entropy(
             z, targets, reduction="sum"
         ),

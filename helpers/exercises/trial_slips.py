@@ -60,7 +60,7 @@ def other_stabilities(runs: Tensor, k: int) -> dict[str, float]:
         "one word too many is taken from each run: [:k] are k words.": stability(runs, k + 1, k),
         "you rank the runs for a word; rank the words of each run, along the last axis.": stability(runs.T, k),
         "this is the first pair alone; is the return inside the loop?": common(0, 1),
-        "nothing in common, you say: a set of tensors never finds two alike; make numbers of them with tolist().": 0.0,
+        "0 would mean that no two runs share a word. Are there tensors in your sets? No two are alike there; use tolist().": 0.0,
         "these are per cent; a share lies between 0 and 1.": 100 * right,
     }  # fmt: skip
 
@@ -111,7 +111,7 @@ def other_falls(scores: Tensor) -> dict[str, Tensor]:
             :-1
         ].mean(),
         "you stop with one word left; go on until none is.": own[:-1].mean(),
-        "only the end is measured: with all words hidden, every order gives the same. Take all steps. (Or did you forget to clone?)": own[-1],
+        "only the end is measured: with all words hidden, every order gives the same. Take all steps, and a clone of each.": own[-1],
         "only the first word is hidden; go on until all are.": own[0],
         "you divide the fall by the whole text's probability; it is asked in probability, as it is.": own.mean() / whole,
         "each version is compared with the one before it; compare all with the whole text.": own[-1] / count,
