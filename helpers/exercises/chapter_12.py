@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import torch
 
+from helpers.exercises.attention_maps import HEAD_0_WINS, SLIPS, rollout, with_pattern
 from helpers.exercises.checking import call, close, difference, exercise
 
 
@@ -14,20 +15,18 @@ def _maps(layers: int = 3, heads: int = 4, tokens: int = 6) -> torch.Tensor:
     return torch.randn(layers, heads, tokens, tokens).mul(2).softmax(dim=-1)
 
 
-def _with_pattern(offset: int, layer: int, head: int, layers: int = 3, heads: int = 4, tokens: int = 6) -> torch.Tensor:
-    """Broad heads, and one that looks ``offset`` tokens further; where there is none, at [CLS]."""
-    found = torch.full((layers, heads, tokens, tokens), 1 / tokens)
-    found[layer, head] = 0.02
-    for row in range(tokens):
-        found[layer, head, row, row + offset if 0 <= row + offset < tokens else 0] = 1 - 0.02 * (tokens - 1)
-    return found
-
-
 @exercise("12.1")
 def previous_token_head(answer: Callable) -> str | None:
     """``answer(attention)``: the (layer, head) that puts the largest share on the token before."""
-    maps = _with_pattern(-1, 2, 1)
-    maps[0, 3] = _with_pattern(1, 0, 3)[0, 3]
+    maps = with_pattern(-1, 2, 1)
+    maps[0, 3] = with_pattern(1, 0, 3)[0, 3]
+    maps[2, 3] = with_pattern(0, 2, 3)[2, 3]
+    maps[1, 0] = torch.tensor([0.85, 0.03, 0.03, 0.03, 0.03, 0.03])
+
+    def found(among: torch.Tensor) -> tuple[int, int]:
+        first, second = (int(value) for value in call(answer, among))
+        return first, second
+
     got = call(answer, maps)
     if isinstance(got, (int, float)) or (isinstance(got, torch.Tensor) and got.ndim == 0):
         if int(got) == 9:
@@ -37,40 +36,32 @@ def previous_token_head(answer: Callable) -> str | None:
         layer, head = (int(value) for value in got)
     except (TypeError, ValueError):
         return "two numbers are needed: the layer, and the head in it."
-    if (layer, head) == (0, 3):
+    known = {
+        (
+            0,
+            3,
+        ): "this head looks at the token *after*: in row i the token before stands in column i - 1, below the diagonal.",
+        (2, 3): "this head looks at the token itself, on the diagonal; the token before stands one column to the left.",
+        (1, 0): "this head looks at [CLS], in column 0; in row i the token before stands in column i - 1.",
+        (1, 2): "layer and head have changed places; the layer comes first.",
+        (3, 2): "layers and heads count from 0, as the tensor does.",
+    }
+    aside = "(Did you take the mean of whole maps? It is the same for every head, as each row adds up to 1.)"
+    if (layer, head) in known:  # of such a mean, rounding errors choose the head
+        whole = divmod(int(maps.mean(dim=(-1, -2)).argmax()), 4)
+        return f"{known[layer, head]} {aside}" if whole == (layer, head) == (0, 3) else known[layer, head]
+    if not (0 <= layer < 3 and 0 <= head < 4):
         return (
-            "this head looks at the token *after*: in row i the token before stands in column i - 1, below the diagonal. "
-            "(Or did you take the mean of whole maps? That is the same for every head, as each row adds up to 1.)"
+            f"there is no head {head} in layer {layer} here: the map has 3 layers of 4 heads. "
+            "Take the sizes from `attention`, not from the notebook, and divide by the number of heads."
         )
-    if (layer, head) == (1, 2):
-        return "layer and head have changed places; the layer comes first."
-    if (layer, head) == (3, 2):
-        return "layers and heads count from 0, as the tensor does."
     if (layer, head) != (2, 1):
-        return f"head 1 of layer 2 looks at the token before with nine tenths of its attention, but you found head {head} of layer {layer}."
-    few = _with_pattern(-1, 1, 1, layers=2, heads=5, tokens=4)
-    if tuple(map(int, call(answer, few))) != (1, 1):
+        return f"head 1 of layer 2 looks at the token before with nine tenths of its attention, but you found head {head} of layer {layer}. {aside}"
+    if found(with_pattern(-1, 1, 1, layers=2, heads=5, tokens=4)) != (1, 1):
         return "for another number of layers, heads and tokens it finds another head; take the sizes from the tensor."
-    wrap = torch.full((1, 2, 6, 6), 1 / 6)
-    wrap[0, 0] = _with_pattern(-1, 0, 0, 1, 1)[0, 0]
-    wrap[0, 0, 0] = torch.tensor([1.0, 0, 0, 0, 0, 0])
-    wrap[0, 1] = 0.9 * wrap[0, 0] + 0.1 / 6
-    wrap[0, 1, 0] = torch.tensor([0.0, 0, 0, 0, 0, 1])
-    if tuple(map(int, call(answer, wrap))) != (0, 0):
-        return "the first token has no token before it, and the last one is not its neighbour: leave row 0 out."
-    top = torch.full((1, 2, 6, 6), 1 / 6)
-    top[0, 0] = _with_pattern(-1, 0, 0, 1, 1)[0, 0] * 0.7 + 0.3 / 6
-    top[0, 1, 1] = torch.tensor([1.0, 0, 0, 0, 0, 0])
-    if tuple(map(int, call(answer, top))) != (0, 0):
-        return "a head that does it once, at a single token, wins; take the mean over the tokens, not the best of them."
-    often = torch.full((1, 2, 6, 6), 0.1)  # head 0: a little ahead at every token; head 1: far ahead at most of them
-    for row in range(1, 6):
-        often[0, 0, row, row - 1] = 0.5
-        often[0, 1, row] = 0.02
-        often[0, 1, row, row - 1] = 0.9 if row < 5 else 0.4
-        often[0, 1, row, 0 if row == 5 else row] += 0.5 if row == 5 else 0.0
-    if tuple(map(int, call(answer, often))) != (0, 1):
-        return "you count the tokens whose favourite is the token before; how much attention it gets is what counts, in the mean."
+    for message, heads in HEAD_0_WINS.items():
+        if found(heads) != (0, 0):
+            return message
     return None
 
 
@@ -96,6 +87,8 @@ def entropy(answer: Callable) -> str | None:
         return "this is exp(entropy), the number of tokens that would be as broad; leave the exp to the reader."
     if close(got, rows.sum(-1)):
         return "you add the rows up; then long texts have broader heads. Take their mean."
+    if close(got, expected / math.log(10)):
+        return "this is the logarithm to the base 10; the card asks for the natural one, torch.log."
     if close(got, expected / math.log(maps.shape[-1])):
         return "this is divided by the largest possible entropy; the card asks for nats as they are."
     if close(got, torch.special.entr(maps).mean(dim=(-1, -2))):
@@ -105,7 +98,22 @@ def entropy(answer: Callable) -> str | None:
     columns = maps / maps.sum(dim=-2, keepdim=True)
     if close(got, torch.special.entr(columns).sum(-2).mean(-1)):
         return "these are the columns; a row adds up to 1, and is what a token looks at."
+    if close(got, _entropy(maps.softmax(dim=-1))):
+        return "the rows are shares already; a second softmax makes them broader."
+    if close(got, -maps.log().sum(-1).mean(-1)):
+        return "the logarithms are added up as they are; each is weighed by its share, a · ln a."
+    if close(got, rows[..., 0]):
+        return "this is the first row of each head, [CLS]; take the mean over all rows."
+    for tiny in (0.1, 0.01, 1e-3, 1e-4):
+        wide = maps.clamp_min(tiny)
+        ways = (maps * (maps + tiny).log(), maps * wide.log(), wide * wide.log(), (maps + tiny) * (maps + tiny).log())
+        if any(close(got, -way.sum(-1).mean(-1)) for way in ways) and not close(got, expected):
+            return f"{tiny:g} is too large a number to keep 0 away from the logarithm: it moves the result. 1e-12 is enough."
     if (message := difference(got, expected)) is not None:
+        if isinstance(got, torch.Tensor) and got.shape == expected.shape:
+            factor = got / expected
+            if close(factor, factor[0, 0].expand_as(factor)):
+                return f"each number is {factor[0, 0]:.2f} times what it should be: what do you divide by? The mean is over the rows."
         return message
     sharp = torch.eye(4).expand(2, 3, 4, 4)
     got = call(answer, sharp)
@@ -116,19 +124,11 @@ def entropy(answer: Callable) -> str | None:
     return None
 
 
-def _rollout(maps: torch.Tensor, residual: float = 0.5, turn: bool = False) -> torch.Tensor:
-    mixed = (1 - residual) * maps.mean(dim=1) + residual * torch.eye(maps.shape[-1])
-    found = mixed[0]
-    for layer in mixed[1:]:
-        found = found @ layer if turn else layer @ found
-    return found
-
-
 @exercise("12.3")
-def rollout(answer: Callable) -> str | None:
+def my_rollout(answer: Callable) -> str | None:
     """``answer(attention)``: the rollout up to the last layer, ``(tokens, tokens)``."""
     maps = _maps()
-    got, expected = call(answer, maps), _rollout(maps)
+    got, expected = call(answer, maps), rollout(maps)
     tokens = maps.shape[-1]
     if isinstance(got, torch.Tensor) and got.shape == (len(maps), tokens, tokens):
         return "this is one matrix a layer; return the last one, which has all layers in it."
@@ -136,25 +136,16 @@ def rollout(answer: Callable) -> str | None:
         return "this is one row; return the whole matrix (tokens, tokens), a row for every token of the last layer."
     if isinstance(got, torch.Tensor) and got.shape == (maps.shape[1], tokens, tokens):
         return "the heads are still apart; take their mean before you multiply."
-    if close(got, _rollout(maps, turn=True)):
-        return "the layers are multiplied in the wrong order: the new layer looks at the places of the one below, so it stands on the left."
-    if close(got, _rollout(maps, residual=0)):
-        return "the residual connection is missing: mix each layer half and half with the identity."
-    if close(got, _rollout(maps, residual=0.5) * 2 ** len(maps)):
-        return "the rows add up to more than 1: after adding the identity, halve."
-    if close(got, _rollout(maps[1:])) or close(got, _rollout(maps[:-1])):
+    for message, wrong in SLIPS:
+        if close(got, rollout(maps, **wrong)):
+            return message
+    if close(got, rollout(maps[1:])) or close(got, rollout(maps[:-1])):
         return "one of the layers is missing, the first or the last; all of them are multiplied."
-    if close(got, _rollout(maps.flatten(0, 1)[:, None])):
-        return "the heads of a layer are multiplied one after the other; they work side by side, so take their mean."
-    if close(got, (0.5 * maps.mean(1) + 0.5 * torch.eye(tokens)).mean(0)):
-        return "this is the mean of the layers; they work one after the other, so multiply."
-    if close(got, (0.5 * maps.mean(1) + 0.5 * torch.eye(tokens)).prod(0)):
-        return "you multiply cell by cell; matrices are multiplied with @, which adds up all ways from one token to another."
-    if close(got, _rollout(maps.amax(1, keepdim=True))):
-        return "this takes the strongest head in each cell; take the mean of the heads."
+    if close(got, torch.stack([rollout(maps[:, head, None]) for head in range(maps.shape[1])]).mean(0)):
+        return "each head is followed on its own, and the mean comes last; take the mean of the heads in every layer."
     if (message := difference(got, expected)) is not None:
         return message
-    if not close(call(answer, maps[:1]), _rollout(maps[:1])):
+    if not close(call(answer, maps[:1]), rollout(maps[:1])):
         return "with several layers it is right, with a single one it is not."
     return None
 
@@ -168,38 +159,63 @@ def _silent(context: torch.Tensor, own: list[int], heads: int) -> torch.Tensor:
 @exercise("12.4")
 def silence(answer: Callable) -> str | None:
     """``answer(context, silent, heads)``: ``(batch, tokens, hidden)`` with the parts of some heads at zero."""
-    context, heads = torch.randn(2, 5, 12) + 3, 3
+    context, heads, size = torch.randn(2, 5, 24) + 3, 3, 8
     got, expected = call(answer, context, [1], heads), _silent(context, [1], heads)
+
+    def without(*places: object) -> torch.Tensor:
+        out = context.clone()
+        out[places] = 0
+        return out
+
     if close(got, context):
-        return "nothing has changed; return the new tensor with zeros in it."
+        return "nothing has changed; return the new tensor with zeros in it. A head has hidden / heads numbers, here 8."
     if close(got, context - expected):
         return "the other way round: you silence all heads but the ones named."
-    strided = context.clone()
-    strided[..., 1::heads] = 0
-    if close(got, strided):
-        return "you empty every third number; a head's numbers stand side by side: hidden / heads of them, one head after the other."
-    shifted = context.clone()
-    shifted[..., 1:5] = 0
-    if close(got, shifted):
-        return "the right number of places, but they begin at 1: head 1 begins where head 0 ends, at 1 · hidden / heads (here 4)."
-    single = context.clone()
-    single[..., 1] = 0
-    if close(got, single):
-        return "only one number is zero; a head has hidden / heads of them (here 4)."
-    token = context.clone()
-    token[:, 1] = 0
-    if close(got, token):
-        return "you empty a token; a head has a part in every token, on the last axis."
-    if isinstance(got, torch.Tensor) and got.shape == (2, 5, 8):
+    parts = context.unflatten(-1, (heads, size)).clone()
+    parts[..., 1] = 0
+    wrong = {
+        "you empty every third number; a head's numbers stand side by side: hidden / heads of them, one head after the other.": without(
+            ..., slice(1, None, heads)
+        ),
+        "the right number of places, but they begin at 1: head 1 begins where head 0 ends, at 1 · hidden / heads (here 8).": without(
+            ..., slice(1, 1 + size)
+        ),
+        "only one number is zero; a head has hidden / heads of them (here 8).": without(..., 1),
+        "you empty a token; a head has a part in every token, on the last axis.": without(slice(None), 1),
+        "one number of every head is zero; with (heads, size) at the end, the heads are on the last axis but one.": parts.flatten(
+            -2
+        ),
+        "the part is as long as there are heads; it is the other way round: `heads` parts of hidden / heads numbers (here 8).": without(
+            ..., slice(heads, 2 * heads)
+        ),
+        "this is head 1 of twelve, as in the notebook's model; here are three, so take their number from the argument `heads`.": without(
+            ..., slice(2, 4)
+        ),
+        "the last number of the part is left; a slice stops before its end, so the end is (head + 1) · size.": without(
+            ..., slice(size, 2 * size - 1)
+        ),
+        "head 0 is silent, though head 1 was named: heads count from 0.": without(..., slice(0, size)),
+    }
+    for message, value in wrong.items():
+        if close(got, value):
+            return message
+    if isinstance(got, torch.Tensor) and torch.isinf(got).any():
+        return "minus infinity is for scores before a softmax; these are the heads' results, and silence is 0."
+    if isinstance(got, torch.Tensor) and got.shape == (2, 5, 16):
         return "the head is cut out, and the next matrix no longer fits; set it to zero and keep the shape."
-    if isinstance(got, torch.Tensor) and got.shape == (2, 5, 3, 4):
+    if isinstance(got, torch.Tensor) and got.shape == (2, 5, 3, 8):
         return "the heads are still on an axis of their own; flatten the last two axes again."
     if close(got, expected * heads / (heads - 1)):
         return "the other heads are scaled up, as dropout would do it; leave them as they are."
+    if close(got, expected.unflatten(-1, (heads, size)).transpose(1, 2).reshape(2, 5, 24)):
+        return "the axes of heads and tokens were exchanged and not put back: every number is now in another place."
     if (message := difference(got, expected)) is not None:
         return message
-    if not close(call(answer, context, [0, 2], heads), _silent(context, [0, 2], heads)):
+    named = [0, 2]
+    if not close(call(answer, context, named, heads), _silent(context, [0, 2], heads)):
         return "one head works, two do not; `silent` is a list of any length."
+    if named != [0, 2]:
+        return "your function changes the list `silent`; whoever gave it to you still needs it."
     if not close(call(answer, context, [], heads), context):
         return "with no head to silence, everything should stay as it is."
     if not close(call(answer, context[:1], [5], 6), _silent(context[:1], [5], 6)):

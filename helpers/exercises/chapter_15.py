@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import torch
 
 from helpers.exercises.checking import call, close, difference, exercise
+from helpers.exercises.shared_work import fused, other_fusions, other_teams, ranks, rows_of_a_team
+from helpers.exercises.shared_work import team as right_share
 
 PIECES = {
     "the": ["the"],
@@ -17,7 +19,14 @@ PIECES = {
     "unhappily": ["un", "##ha", "##pp", "##ily"],
     "ነገ": ["[UNK]"],
     "ቤት": ["[UNK]"],
+    "(ቤት)": ["(", "[UNK]", ")"],
 }
+
+
+def _cut(word: str) -> list[str]:
+    if not isinstance(word, str) or word not in PIECES:
+        raise ValueError(f"cut takes one word at a time, and got {word!r}")
+    return list(PIECES[word])
 
 
 @exercise("15.1")
@@ -25,48 +34,74 @@ def fertility(answer: Callable) -> str | None:
     """``answer(words, cut)``: pieces a word over the words that the vocabulary can spell, and the share that it cannot."""
 
     def got(words: list[str]) -> tuple[float, float]:
-        own = call(answer, list(words), lambda word: list(PIECES[word]))
-        pieces, unknown = own
+        pieces, unknown = call(answer, list(words), _cut)
         return float(pieces), float(unknown)
 
-    words = ["the", "cat", "sleeps", "unhappily", "ነገ"]
+    def like(one: float, other: float) -> bool:
+        return math.isclose(one, other, abs_tol=1e-5)
+
+    def two(error: Exception) -> bool:
+        return any(part in str(error) for part in ("unpack", "iterable", "to float", "float()"))
+
+    words = ["the", "cat", "the", "sleeps", "unhappily", "ነገ"]  # 1 + 1 + 1 + 2 + 4 pieces, and one unknown word
     try:
         pieces, unknown = got(words)
     except (TypeError, ValueError) as error:
-        if "unpack" in str(error) or "iterable" in str(error):
+        if two(error):
             return "two numbers are needed: pieces a word, and the share of words that became [UNK]."
         raise
-    if math.isclose(pieces, 0.2) and math.isclose(unknown, 2):
+    if like(pieces, 1 / 6) and like(unknown, 9 / 5):
         return "the two numbers are in the wrong order: first the pieces a word, then the share of unknown words."
-    if math.isclose(pieces, 9 / 5):
-        return "an unknown word counts as one piece here, and makes the tokenizer look good; leave such words out of the first number."
-    if math.isclose(pieces, 8 / 5):
-        return "the pieces of the known words are divided by the number of all words; divide by that of the known ones."
-    if math.isclose(pieces, 4 / 8):
-        return "these are words a piece; fertility is the other way round, pieces a word."
-    if math.isclose(pieces, 8):
-        return "this is the number of pieces; divide by the number of words that could be spelt."
-    if math.isclose(pieces, 4 / 4) or math.isclose(pieces, 16 / 4):
-        return "the number of pieces of each word is wanted: the length of the list that cut returns, with nothing added to it."
-    if math.isclose(pieces, 21 / 4):
-        return "these are letters a word; the length of what cut returns is wanted, and not that of the word."
-    if not math.isclose(pieces, 2):
-        return f"four known words with 8 pieces have a fertility of 2, but yours is {pieces:.2f}."
-    if math.isclose(unknown, 1):
-        return "this is how many words are unknown; a share divides by the number of all words."
-    if math.isclose(unknown, 1 / 9):
-        return "this is the share of [UNK] among the pieces; the share among the words is wanted."
-    if math.isclose(unknown, 0.8):
-        return "this is the share of words that are known; the others are wanted."
-    if math.isclose(unknown, 1 / 4):
-        return "the unknown words are divided by the known ones; a share divides by all words."
-    if not math.isclose(unknown, 0.2):
-        return f"one of five words became [UNK], a share of 0.2, but yours is {unknown:.2f}."
+    if like(pieces, 10 / 6) and like(unknown, 0):
+        return 'no word was found unknown: look for the string "[UNK]" among the pieces that cut returns, which are a list.'
+    if like(pieces, 1) and not like(unknown, 1 / 6):
+        return "only the first word is counted: is the return inside the loop?"
+    known = {
+        10
+        / 6: "an unknown word counts as one piece here, and makes the tokenizer look good; leave such words out of the first number.",
+        9
+        / 6: "the pieces of the known words are divided by the number of all words; divide by that of the known ones.",
+        5 / 9: "these are words a piece; fertility is the other way round, pieces a word.",
+        9.0: "this is the number of pieces; divide by the number of words that could be spelt.",
+        4
+        / 5: "the number of pieces of each word is wanted: the length of the list that cut returns, with nothing taken away.",
+        19
+        / 5: "the number of pieces of each word is wanted: the length of the list that cut returns, with nothing added to it.",
+        24 / 5: "these are letters a word; the length of what cut returns is wanted, and not that of the word.",
+        4.0: "this is the word with most pieces; the mean is wanted.",
+        1.0: "this is the median, or the smallest number of pieces; the mean is wanted.",
+        8 / 4: "each word counts once here, however often it stands in the text; count it every time, so take no set.",
+        8 / 5: "each piece counts once here, however often it occurs; count it every time, so take no set.",
+    }
+    for value, message in known.items():
+        if like(pieces, value):
+            return message
+    if not like(pieces, 9 / 5):
+        return f"five known words with 9 pieces have a fertility of 1.8, but yours is {pieces:.2f}."
+    shares = {
+        1.0: "this is how many words are unknown; a share divides by the number of all words.",
+        1 / 10: "this is the share of [UNK] among the pieces; the share among the words is wanted.",
+        5 / 6: "this is the share of words that are known; the others are wanted.",
+        1 / 5: "the unknown words are divided by the known ones; a share divides by all words.",
+        100 / 6: "these are per cent of unknown words; a share lies between 0 and 1.",
+    }
+    for value, message in shares.items():
+        if like(unknown, value):
+            return message
+    if not like(unknown, 1 / 6):
+        return f"one of six words became [UNK], a share of {1 / 6:.3f}, but yours is {unknown:.3f}."
+    pieces, unknown = got(["the", "(ቤት)"])
+    if not like(pieces, 1) or not like(unknown, 1 / 2):
+        return "a word may have [UNK] beside other pieces, as (ቤት) has its brackets; it is unknown all the same."
     try:
         pieces, unknown = got(["ነገ", "ቤት"])
     except ZeroDivisionError:
         return "where every word is unknown, your function divides by 0; return float('nan') for the pieces then."
-    if not math.isnan(pieces) or not math.isclose(unknown, 1):
+    except (TypeError, ValueError) as error:
+        if two(error):
+            return "where every word is unknown, there are two numbers as well: float('nan') and the share."
+        raise
+    if not math.isnan(pieces) or not like(unknown, 1):
         return f"where every word is unknown, there are no pieces to count: (nan, 1), but yours is ({pieces:g}, {unknown:g})."
     return None
 
@@ -107,17 +142,17 @@ def local_mask(answer: Callable) -> str | None:
         row = int((own != expected).any(dim=1).nonzero()[0])
         seen = expected[row].nonzero().flatten().tolist()
         return f"token {row} should see the tokens {seen}, but it sees {own[row].nonzero().flatten().tolist()}."
+    for tokens, window in ((6, 2), (9, 7)):
+        far = (torch.arange(tokens)[:, None] - torch.arange(tokens)).abs()
+        own = call(answer, tokens, window)
+        if isinstance(own, torch.Tensor) and own.shape == far.shape and torch.equal(own, far <= window // 2):
+            continue
+        if window == 7:
+            return "even windows are right, but one of 7 should reach 7 // 2 = 3 to each side."
+        return "9 tokens and a window of 4 are right, 6 and 2 are not; take both from the arguments."
     if not torch.equal(call(answer, 5, 20), torch.ones(5, 5, dtype=torch.bool)):
         return "a window wider than the text lets every token see every other; yours does not."
     return None
-
-
-def _ranks(scores: torch.Tensor) -> torch.Tensor:
-    return 1 + scores.argsort(dim=1, descending=True).argsort(dim=1)
-
-
-def _fused(scores: Sequence[torch.Tensor], constant: float) -> torch.Tensor:
-    return sum(1 / (constant + _ranks(own)) for own in scores)
 
 
 @exercise("15.3")
@@ -126,109 +161,84 @@ def fuse(answer: Callable) -> str | None:
     words = torch.tensor([[9.0, 1.0, 4.0, 2.0], [0.5, 7.0, 3.0, 6.0], [5.0, 8.0, 2.0, 30.0]])
     vectors = torch.tensor([[0.2, 0.9, 0.5, 0.4], [0.8, 0.7, 0.1, 0.3], [0.3, 0.6, 0.4, 0.1]])
 
-    def got() -> torch.Tensor:
-        return call(answer, [words.clone(), vectors.clone()], 60)
-
-    expected, own = _fused([words, vectors], 60), got()
+    given = [words.clone(), vectors.clone()]
+    expected, own = fused([words, vectors], 60), call(answer, given, 60)
+    if not torch.equal(given[0], words) or not torch.equal(given[1], vectors):
+        return (
+            "your function changes the tensors that it is given, before it has ranked them all; begin with a new one."
+        )
     if isinstance(own, torch.Tensor) and own.shape == (3,):
         return "this is one number a question; every passage keeps a score, so that they can be ranked."
-    if close(own, words + vectors) or close(own, (words + vectors) / 2):
-        return "you add the scores themselves, and the larger numbers win; only the ranks count."
-    wrong = {
-        "the best passage has rank 1 here, not 0; argsort counts from 0.": lambda s: 1 / (60 + _ranks(s) - 1),
-        "the worst passage gets rank 1; sort in descending order.": lambda s: 1 / (60 + 1 + s.argsort(1).argsort(1)),
-        "one argsort says which passage stands where, not where each passage stands; do it twice.": lambda s: (
-            1 / (60 + 1 + s.argsort(1, descending=True))
-        ),
-        "you rank the questions for a passage; rank the passages of each question, along the last axis.": lambda s: (
-            1 / (60 + 1 + s.argsort(0, descending=True).argsort(0))
-        ),
-        "the constant is missing: without it the first places decide everything.": lambda s: 1 / _ranks(s),
-        "these are ranks plus the constant, and the best passage has the smallest number; take 1 divided by them.": lambda s: (
-            60 + _ranks(s)
-        ),
-    }
-    for message, part in wrong.items():
-        if close(own, sum(part(s) for s in (words, vectors)), atol=1e-6):
+    if (isinstance(own, torch.Tensor) and own.shape == (2, 3, 4)) or (isinstance(own, list) and len(own) == 2):
+        return "the methods are still apart; add their parts up, so that one tensor (questions, passages) is left."
+    for message, value in other_fusions([words, vectors], 60).items():
+        if close(own, value, atol=1e-6):
             return message
-    if close(own, expected / 2, atol=1e-6):
-        return "this is the mean over the methods; add their parts up."
-    if close(own, torch.maximum(1 / (60 + _ranks(words)), 1 / (60 + _ranks(vectors))), atol=1e-6):
-        return "only the better of the two ranks counts here; add up the parts of all methods."
-    if close(own, 1 / (60 + _ranks(words)), atol=1e-6) or close(own, 1 / (60 + _ranks(vectors)), atol=1e-6):
-        return "only one of the rankings is used; add up the parts of all."
     if (message := difference(own, expected, atol=1e-6)) is not None:
+        if isinstance(own, torch.Tensor) and own.shape == expected.shape:
+            row, column = ((own - expected).abs() > 1e-6).nonzero()[0].tolist()
+            a, b = int(ranks(words)[row, column]), int(ranks(vectors)[row, column])
+            return (
+                f"right shape, but wrong values: in question {row}, passage {column} has the ranks {a} and {b}, "
+                f"so its score is 1/{60 + a} + 1/{60 + b} = {expected[row, column]:.4f}, but yours is {own[row, column].item():.4f}."
+            )
         return message
     three = [words, vectors, words.flip(1)]
-    if not close(call(answer, [s.clone() for s in three], 5), _fused(three, 5), atol=1e-6):
-        return "two rankings and a constant of 60 work, but three with another constant do not; take both from the arguments."
+    if not close(call(answer, [s.clone() for s in three], 60), fused(three, 60), atol=1e-6):
+        return "two rankings work, but three do not; take all that `scores` holds."
+    if not close(call(answer, [s.clone() for s in three], 5), fused(three, 5), atol=1e-6):
+        return "a constant of 60 works, but another constant does not; take it from the argument."
     return None
 
 
 @exercise("15.4")
 def team(answer: Callable) -> str | None:
     """``answer(confidence, right, person, share)``: how often model and person together are right."""
-    draws = np.random.default_rng(2)
-    confidence = draws.permutation(np.linspace(0.05, 0.97, 20) ** 0.7).round(3)
-    right, person = draws.random(20) < 0.3 + 0.5 * confidence, draws.random(20) < 0.6
-    order = np.argsort(confidence)
-    share = 0.3
-    handed, kept = order[:6], order[6:]
-    own = float(call(answer, confidence.copy(), right.copy(), person.copy(), share))
-    expected = (person[handed].sum() + right[kept].sum()) / 20
-    sure = order[::-1]
-    low = confidence < share
-    wrong = {
-        "this is the model's share over all rows; the rows that are handed over are the person's.": right.mean(),
-        "these are the answers of the model alone, on the rows that it keeps; the person's belong to the team as well.": right[
-            kept
-        ].mean(),
-        "you hand over the rows of which the model is surest; the least sure go to the person.": (
-            person[sure[:6]].sum() + right[sure[6:]].sum()
-        )
-        / 20,
-        "you count every row that is handed over as right; the person errs, too: look into `person`.": (
-            6 + right[kept].sum()
-        )
-        / 20,
-        "share is the part of the rows that is handed over, and no threshold for the confidence.": (
-            person[low].sum() + right[~low].sum()
-        )
-        / 20,
-        "a row counts as right where model or person is; but only one of them answers it.": (right | person).mean(),
-        "the first rows are handed over; it should be those with the lowest confidence.": (
-            person[:6].sum() + right[6:].sum()
-        )
-        / 20,
-        "this is a number of rows; divide it by that of all rows.": expected * 20,
-        "you give the person the share that the model should keep.": (
-            person[order[:14]].sum() + right[order[14:]].sum()
-        )
-        / 20,
-        "this is the person alone on what was handed over; the model's rows belong to the team as well.": person[
-            handed
-        ].mean(),
-    }
-    wrong[
-        "the two are weighed alike, but the person has only a part of the rows; count right answers, and divide once."
-    ] = (person[handed].mean() + right[kept].mean()) / 2
-    wrong[
-        "these are the two scores over all rows, weighed by the share; each answers certain rows, so count those."
-    ] = share * person.mean() + (1 - share) * right.mean()
-    for message, value in wrong.items():
-        if math.isclose(own, float(value), abs_tol=1e-9) and not math.isclose(own, expected, abs_tol=1e-9):
-            return message
-    if not math.isclose(own, expected, abs_tol=1e-9):
+    confidence, right, person = rows_of_a_team()
+
+    def got(share: float) -> float:
+        own = call(answer, confidence.copy(), right.copy(), person.copy(), share)
+        return float(own) if np.ndim(own) == 0 else math.nan
+
+    def like(one: float, other: float) -> bool:
+        return math.isclose(one, other, abs_tol=1e-5)
+
+    def wanted(count: int) -> float:
+        return float(right_share(confidence, right, person, count))
+
+    own, expected = got(0.3), wanted(6)
+    if math.isnan(own):
+        return "one number is needed: how often the team is right, as a share of all rows."
+    if not like(own, expected):
+        for message, value in other_teams(confidence, right, person, 0.3).items():
+            if like(own, float(value)):
+                return message
         return f"the team is right in {expected:.2f} of these rows, but you say {own:.2f}."
-    last = float(call(answer, confidence.copy(), right.copy(), person.copy(), 0.48))  # 9.6 rows
-    if not math.isclose(last, (person[order[:10]].sum() + right[order[10:]].sum()) / 20, abs_tol=1e-9):
-        return "0.48 of 20 rows are 9.6: round them to 10. (int() cuts off what stands behind the point.)"
+    for share, count, amount in ((0.48, 10, "9.6"), (0.47, 9, "9.4")):
+        last = got(share)
+        if like(last, wanted(count)):
+            continue
+        if like(last, expected):
+            return f"with a share of {share:g} you hand over as many rows as with 0.3: `share` is an argument."
+        order = np.argsort(confidence)
+        alike = share * person[order[:count]].mean() + (1 - share) * right[order[count:]].mean()
+        if like(last, alike):
+            return (
+                f"{share:g} of 20 rows are {amount}, and {count} are handed over, so the means are not weighed with {share:g}; "
+                "count right answers."
+            )
+        why = "int() cuts off what stands behind the point" if count == 10 else "math.ceil always goes up"
+        return f"{share:g} of 20 rows are {amount}: round them to {count}; {why}."
     for part, value in ((0.0, right.mean()), (1.0, person.mean())):
         try:
-            end = float(call(answer, confidence.copy(), right.copy(), person.copy(), part))
+            end = got(part)
         except (ValueError, ZeroDivisionError):
             end = math.nan
-        if not math.isclose(end, value, abs_tol=1e-9):
+        if not like(end, value):
             who = "the person" if part else "the model"
             return f"with a share of {part:g}, {who} answers everything, which is right in {value:.2f}, not {end:.2f}."
+    kept = right.copy(), person.copy()
+    answer(confidence.copy(), *kept, 0.3)
+    if not (np.array_equal(kept[0], right) and np.array_equal(kept[1], person)):
+        return "your function changes the arrays that it is given; work on a copy, such as right.copy()."
     return None

@@ -27,6 +27,16 @@ def _zero(words, cut):
     return (0.0 if unknown == 1 else pieces), unknown
 
 
+def _only_unknown(words, cut):
+    known = [own for own in map(cut, words) if own != ["[UNK]"]]
+    return sum(map(len, known)) / max(1, len(known)), 1 - len(known) / len(words)
+
+
+def _none(words, cut):
+    pieces, unknown = _fertility()(words, cut)
+    return (None if unknown == 1 else pieces), unknown
+
+
 def _rank(scores, dim=1, descending=True):
     return 1 + scores.argsort(dim, descending=descending).argsort(dim)
 
@@ -77,6 +87,36 @@ def _parts(scores, constant):
     return torch.stack([1 / (constant + _rank(own)) for own in scores])
 
 
+def _one(scores, constant):
+    return 1 / (constant + _rank(scores))
+
+
+def _twice_down(scores):
+    return scores.argsort(1, descending=True).argsort(1, descending=True)
+
+
+def _of_one(scores):
+    return scores / scores.sum(1, keepdim=True)
+
+
+def _emptied(scores, constant):
+    total = scores[0].zero_()
+    for own in scores:
+        total += _one(own, constant)
+    return total
+
+
+def _weighed(confidence, right, person, share):
+    handed, kept = np.split(np.argsort(confidence), [round(share * len(right))])
+    return share * person[handed].mean() + (1 - share) * right[kept].mean()
+
+
+def _overwritten(confidence, right, person, share):
+    handed = _least(confidence, share)
+    right[handed] = person[handed]
+    return right.mean()
+
+
 WRONG = {
     "15.1": [
         (_fertility(pieces=lambda cuts, known: sum(map(len, cuts)) / len(cuts)), "makes the tokenizer look good"),
@@ -93,6 +133,25 @@ WRONG = {
         (_divides, "divides by 0"),
         (_zero, "no pieces to count"),
         (lambda words, cut: sum(len(cut(word)) for word in words) / len(words), "two numbers are needed"),
+        (_fertility(pieces=lambda cuts, known: sum(len(own) - 1 for own in known) / len(known)), "nothing taken away"),
+        (_fertility(pieces=lambda cuts, known: max(map(len, known), default=0)), "the word with most pieces"),
+        (_fertility(pieces=lambda cuts, known: np.median([len(own) for own in known])), "this is the median"),
+        (lambda words, cut: _fertility()(sorted(set(words)), cut), "each word counts once"),
+        (
+            _fertility(pieces=lambda cuts, known: len({piece for own in known for piece in own}) / 5),
+            "each piece counts once",
+        ),
+        (lambda words, cut: (len(cut(words[0])), 0.0), "only the first word is counted"),
+        (
+            lambda words, cut: _fertility()(words, lambda word: [p.strip("[]") for p in cut(word)]),
+            "no word was found unknown",
+        ),
+        (_fertility(unknown=lambda cuts, known: 100 * (1 - len(known) / len(cuts))), "these are per cent"),
+        (_only_unknown, "beside other pieces"),
+        (_none, "two numbers as well"),
+        (_fertility(pieces=lambda cuts, known: 3.0), "but yours is 3.00"),
+        (_fertility(unknown=lambda cuts, known: 0.5), "but yours is 0.500"),
+        (lambda words, cut: cut(words), "one word at a time"),
     ],
     "15.2": [
         (lambda tokens, window: _far(tokens) > window // 2, "have changed places"),
@@ -112,6 +171,8 @@ WRONG = {
         ),
         (lambda tokens, window: torch.ones(tokens, dtype=torch.bool), "the shape should be"),
         (_never_wider, "a window wider than the text"),
+        (lambda tokens, window: _far(tokens) <= (window + 1) // 2, "one of 7 should reach"),
+        (lambda tokens, window: _far(tokens) <= 2, "6 and 2 are not"),
         (lambda tokens, window: torch.ones(tokens, tokens, dtype=torch.bool), "should see the tokens"),
     ],
     "15.3": [
@@ -123,12 +184,36 @@ WRONG = {
         (_fuse(lambda s, c: 1 / _rank(s)), "the constant is missing"),
         (_fuse(lambda s, c: c + _rank(s)), "the smallest number"),
         (lambda scores, constant: 1 / (constant + _rank(scores[0])), "only one of the rankings"),
-        (lambda scores, constant: 1 / (60 + _rank(scores[0])) + 1 / (60 + _rank(scores[1])), "another constant"),
+        (lambda scores, constant: _fuse(_one)(scores, 60), "another constant"),
         (
             lambda scores, constant: _fuse(lambda s, c: 1 / (c + _rank(s)))(scores, constant).argmax(1),
             "one number a question",
         ),
-        (lambda scores, constant: -sum(scores), "wrong values"),
+        (lambda scores, constant: -sum(scores), "passage 0 has the ranks 1 and 4"),
+        (lambda scores, constant: sum(scores) / len(scores), "the mean of the scores"),
+        (lambda scores, constant: scores[0] + _fuse(_one)(scores, constant), "begins with the scores"),
+        (_fuse(lambda s, c: 1 / (c - 1 + _rank(s, descending=False))), "the worst passage gets rank 0"),
+        (_fuse(lambda s, c: 1 / (c + 1 + _twice_down(s))), "turns the ranks round"),
+        (_fuse(lambda s, c: 1 / (c + s.argsort(1, descending=True))), "And the best has rank 1"),
+        (_fuse(lambda s, c: 1 / (c + 1 + s.argsort(1))), "And sort in descending"),
+        (_fuse(lambda s, c: 1 / (c + s.argsort(1))), "Sort in descending order, and count"),
+        (_fuse(lambda s, c: 1 / (c + _rank(s.reshape(1, -1)).reshape(s.shape))), "ranked together"),
+        (_fuse(lambda s, c: 1 / c + _rank(s)), "brackets are missing"),
+        (_fuse(lambda s, c: 1 / (c * _rank(s))), "multiplied by the constant"),
+        (_fuse(lambda s, c: c / (c + _rank(s))), "above the line"),
+        (lambda scores, constant: 1 / (constant + sum(map(_rank, scores))), "you add up the ranks"),
+        (lambda scores, constant: 1 / sum(constant + _rank(own) for own in scores), "what is below the line"),
+        (lambda scores, constant: _parts(scores, constant).prod(0), "you multiply the parts"),
+        (lambda scores, constant: _of_one(_fuse(_one)(scores, constant)), "add up to 1"),
+        (
+            lambda scores, constant: _fuse(_one)(scores, constant).argsort(1, descending=True),
+            "in which the passages stand",
+        ),
+        (lambda scores, constant: _rank(_fuse(_one)(scores, constant)), "the new rank of each"),
+        (lambda scores, constant: _one(scores[-1], constant), "Is the return inside the loop"),
+        (_parts, "the methods are still apart"),
+        (lambda scores, constant: _fuse(_one)(scores[:2], constant), "three do not"),
+        (_emptied, "changes the tensors"),
         (lambda scores, constant: _parts(scores, constant).mean(0), "the mean over the methods"),
         (lambda scores, constant: _parts(scores, constant).amax(0), "the better of the two ranks"),
     ],
@@ -148,5 +233,20 @@ WRONG = {
         (_team(_least, lambda right, person, handed: (person[handed].mean() + right[~handed].mean()) / 2), "alike"),
         (lambda c, right, person, share: share * person.mean() + (1 - share) * right.mean(), "over all rows, weighed"),
         (lambda confidence, right, person, share: 0.123, "but you say 0.12"),
+        (_team(lambda c, share: slice(None)), "the person's share over all rows"),
+        (lambda c, right, person, share: _team(_least)(c, person, right, share), "have changed places"),
+        (_team(lambda c, share: np.argsort(c) < round(share * len(c))), "not the rank of each row"),
+        (_team(lambda c, share: np.argsort(c)[: round(share * len(c)) + 1]), "one row too many"),
+        (lambda *given: 100 * _team(_least)(*given), "these are per cent"),
+        (lambda *given: 1 - _team(_least)(*given), "how often the team is wrong"),
+        (
+            _team(_least, lambda right, person, handed: person[handed].mean() + right[~handed].mean()),
+            "two means were added",
+        ),
+        (_team(_least, lambda right, person, handed: np.where(handed, person, right)), "one number is needed"),
+        (lambda c, right, person, share: _team(_least)(c, right, person, 0.3), "as many rows as with 0.3"),
+        (_team(lambda c, share: np.argsort(c)[: int(np.ceil(share * len(c)))]), "round them to 9"),
+        (_weighed, "are not weighed with 0.48"),
+        (_overwritten, "work on a copy"),
     ],
 }

@@ -1,4 +1,4 @@
-"""Right answers to the exercises of chapters 07 to 10 that go another way than the solutions; each must pass."""
+"""Chapters 07 to 10."""
 
 import collections
 import re
