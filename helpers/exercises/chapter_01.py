@@ -9,7 +9,7 @@ from torch import Tensor
 from transformers import BertConfig, BertModel
 
 from helpers.exercises.attention_slips import attention, misconception
-from helpers.exercises.checking import call, close, difference, exercise
+from helpers.exercises.checking import call, close, difference, exercise, kind
 
 PIECES = "un una ##ffa ##ff ##able ##ble ##b ##l ##e a ab ##bc b ##c ##d play p ##ay ##ing ##in ##g ##play in g ##a ##y"
 WORDS = "play playing unaffable plays playplaying ! xplay playx unaxble abcd abd"
@@ -164,7 +164,7 @@ def count_parameters(answer: Callable) -> str | None:
         expected = sum(parameter.numel() for parameter in model.parameters())
         got = call(answer, config)
         if not isinstance(got, (int, float)):
-            return f"a whole number is needed, but your function returned a {type(got).__name__}."
+            return f"a whole number is needed, but your function returned {kind(got)}."
         if got == expected:
             continue
         for slip, message in slips.items():

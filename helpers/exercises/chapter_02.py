@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch.nn.functional import cross_entropy, normalize
 
-from helpers.exercises.checking import call, close, exercise
+from helpers.exercises.checking import call, close, exercise, kind
 
 
 @exercise("2.1")
@@ -139,7 +139,7 @@ def contrast(answer: Callable) -> str | None:
         try:
             got = torch.as_tensor(got).double()
         except (TypeError, ValueError, RuntimeError):
-            return f"one number is needed, but your function returned a {type(got).__name__}."
+            return f"one number is needed, but your function returned {kind(got)}."
         if got.numel() != 1:
             return f"{got.numel()} numbers came back; return their mean, one number for the batch."
         got = got.reshape(())

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from helpers.exercises.checking import call, difference, exercise
+from helpers.exercises.checking import call, difference, exercise, kind
 
 
 @exercise("4.1")
@@ -25,7 +25,7 @@ def pad_by_hand(answer: Callable) -> str | None:
         if isinstance(got, list) and got and all(isinstance(row, torch.Tensor) for row in got):
             return "a list of tensors came back, one a sequence; make one tensor of them: torch.stack."
         if not isinstance(got, torch.Tensor):
-            return f"a tensor is needed, but your function returned a {type(got).__name__}: wrap it in torch.tensor."
+            return f"a tensor is needed, but your function returned {kind(got)}: wrap it in torch.tensor."
         if got.shape == right.T.shape and torch.equal(got.long(), right.T):
             return "each sequence has become a column; it should be a row, (batch, tokens). (pad_sequence: batch_first=True)"
         if got.ndim == 2 and got.shape[1] > width:
@@ -53,7 +53,7 @@ def make_mask(answer: Callable) -> str | None:
         expected = (input_ids != pad_id).long()
         got = call(answer, input_ids, pad_id)
         if not isinstance(got, torch.Tensor):
-            return f"a tensor is needed, but your function returned a {type(got).__name__}."
+            return f"a tensor is needed, but your function returned {kind(got)}."
         if got.shape != expected.shape:
             return f"the mask has the shape {tuple(got.shape)}, but the ids have {tuple(expected.shape)}."
         if torch.equal(got != 0, expected == 0):

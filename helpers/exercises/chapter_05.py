@@ -12,7 +12,7 @@ import torch
 from transformers import EvalPrediction
 
 from helpers import metrics
-from helpers.exercises.checking import call, exercise
+from helpers.exercises.checking import call, exercise, kind
 from helpers.exercises.loops import MISTAKES, Probe, loop
 
 
@@ -33,7 +33,7 @@ def compute_metrics(answer: Callable) -> str | None:
             "scores are counted from labels, but these are logits, two numbers a row: which of them is larger? (argmax)"
         )
     if not isinstance(got, dict):
-        return f"Trainer wants a dictionary of named scores, but your function returned a {type(got).__name__}."
+        return f"Trainer wants a dictionary of named scores, but your function returned {kind(got)}."
     missing = [name for name in ("accuracy", "f1") if name not in got]
     if missing:
         return f"there is no {missing[0]!r} in the dictionary; its names are {', '.join(map(str, got)) or 'none'}."

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from helpers import metrics, padding
-from helpers.exercises.checking import call, exercise
+from helpers.exercises.checking import call, exercise, kind
 
 
 def _number(got: Any) -> float | None:
@@ -89,7 +89,7 @@ def worst_groups(answer: Callable) -> str | None:
     try:
         rows = [(str(name), int(n), float(rate)) for name, n, rate in got]
     except (TypeError, ValueError):
-        return f"a list of tuples (group, rows, error rate) is needed; what your function returned (a {type(got).__name__}) is not one."
+        return f"a list of tuples (group, rows, error rate) is needed; what your function returned ({kind(got)}) is not one."
     found = [name for name, _, _ in rows]
     if not found:
         return "your list is empty. If `groups == name` is in your code: a list is never equal to a name; take np.array(groups)."

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 import torch
 
-from helpers.exercises.checking import call, close, difference, exercise
+from helpers.exercises.checking import call, close, difference, exercise, kind
 from helpers.exercises.inference_slips import many_labels_slip, not_two_lists, one_label_slip, scores
 
 CLS, SEP = 101, 102
@@ -172,7 +172,7 @@ def giveaways(answer: Callable) -> str | None:
     texts, labels = [text for text, _ in rows], [label for _, label in rows]
     got, expected = call(answer, list(texts), list(labels), 3), _giveaways(texts, labels, 3)
     if not isinstance(got, Mapping):
-        return f"a dictionary from word to (label, share) is needed, but your function returned a {type(got).__name__}."
+        return f"a dictionary from word to (label, share) is needed, but your function returned {kind(got)}."
     if not got:
         return "your dictionary is empty; here are nine hypotheses, and `least` is 3."
     rare = [word for word in got if word not in expected and word.lower() == word]

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from helpers.distillation import soft_loss
-from helpers.exercises.checking import call, close, difference, exercise
+from helpers.exercises.checking import call, close, difference, exercise, kind
 from helpers.exercises.variant_slips import Words, commonest, count_pairs, distillation_slip, merge_slip, merged
 
 
@@ -108,7 +108,7 @@ def shared_encoder(answer: Callable) -> str | None:
     if isinstance(module, type) and issubclass(module, nn.Module):
         return f"your function returned the class {module.__name__} itself; make a module of it, {module.__name__}()."
     if not isinstance(module, nn.Module):
-        return f"a torch.nn.Module is needed, but your function returned a {type(module).__name__}."
+        return f"a torch.nn.Module is needed, but your function returned {kind(module)}."
     one, own = 42, sum(p.numel() for p in module.parameters())
     x = torch.randn(3, 5, 6, dtype=torch.float64)
     before, runs = len(made), []

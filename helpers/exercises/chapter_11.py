@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import torch
 from transformers import BertConfig, BertForSequenceClassification
 
-from helpers.exercises.checking import call, close, difference, exercise
+from helpers.exercises.checking import call, close, difference, exercise, kind
 
 DEPTH = 12  # more than ten, so that "layer.1" is a part of "layer.10"
 
@@ -60,7 +60,7 @@ def freeze(answer: Callable) -> str | None:
         return f"with layers={layers}, parts {sorted(wanted)} should be frozen (0: embeddings, 1: lowest layer), but yours are {sorted(frozen)}."
     count = sum(p.numel() for p in model.parameters() if p.requires_grad)
     if isinstance(got, bool) or not isinstance(got, int):
-        return f"a number is needed, but your function returned a {type(got).__name__}."
+        return f"a number is needed, but your function returned {kind(got)}."
     if got == sum(p.requires_grad for p in model.parameters()):
         return "you counted tensors; count the numbers in them, with numel()."
     if got == sum(p.numel() for p in model.parameters()) - count:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-from helpers.exercises.checking import Nothing, call, close, difference, exercise
+from helpers.exercises.checking import Nothing, call, close, difference, exercise, kind
 from helpers.exercises.gradient_slips import STOPS, other_logits, other_shares, stop
 
 
@@ -230,7 +230,7 @@ def enough_steps(answer: Callable) -> str | None:
     if got == math.inf:
         return "it does not stop, although 64 steps are enough here: do the steps double, and is the sum compared with score(end) - score(start)?"
     if isinstance(got, bool) or not isinstance(got, int):
-        return f"a whole number of steps (int) is needed, but your function returned a {type(got).__name__}."
+        return f"a whole number of steps (int) is needed, but your function returned {kind(got)}."
     if got == 2 and asked == 1:
         return "you stop after the first round: is the return inside the loop?"
     if got == 1:

@@ -73,10 +73,16 @@ def example(text: str) -> Iterator[None]:
         raise
 
 
+def kind(value: Any) -> str:
+    """The type of a value with its article: "a list", "an ndarray"."""
+    name = type(value).__name__
+    return f"{'an' if name.startswith(('a', 'e', 'i', 'o', 'nd')) else 'a'} {name}"
+
+
 def difference(got: Any, expected: torch.Tensor, atol: float = 1e-5) -> str | None:
     """Say how ``got`` differs from the tensor ``expected`` in kind, shape or value, or ``None`` if it does not."""
     if not isinstance(got, torch.Tensor):
-        return f"a tensor is needed, but your function returned a {type(got).__name__}."
+        return f"a tensor is needed, but your function returned {kind(got)}."
     if got.shape != expected.shape:
         return f"the shape should be {tuple(expected.shape)}, but yours is {tuple(got.shape)}."
     if not close(got, expected, atol):
