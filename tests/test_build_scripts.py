@@ -221,3 +221,18 @@ def test_a_pooler_that_starts_as_the_identity_lets_cls_through():
     with torch.no_grad():
         found = model.bert(torch.tensor([[101, 2307, 102]]))
     assert torch.allclose(found.pooler_output, torch.tanh(2 * found.last_hidden_state[:, 0]), atol=1e-6)
+
+
+def test_a_proof_needs_its_share_and_a_lead_over_what_needs_no_model():
+    import transfer_proof
+
+    def proof(bundled, floor):
+        task = transfer_proof.TASKS["topics"]  # at least 95 % of the real rows' score
+        return transfer_proof.Proof("topics", task, 600, bundled, [80.0, 82.0, 84.0], "always one class", floor)
+
+    assert proof([77.0, 78.0, 79.0], 25.0).holds
+    assert not proof([76.0, 77.0, 78.0], 25.0).holds
+    assert not proof([77.0, 78.0, 79.0], 76.0).holds
+    shown = transfer_proof.table([proof([77.0, 78.0, 79.0], 25.0), proof([7.0, 8.0, 9.0], 25.0)]).splitlines()
+    assert "| 78.0 (77.0 to 79.0) | 82.0 (80.0 to 84.0) | 25.0 (always one class) | 95.1% | 95% | holds |" in shown[2]
+    assert shown[3].endswith("| FALLS SHORT |")
