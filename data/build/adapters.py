@@ -156,9 +156,7 @@ def one_run(name: str, how: str, seed: int, minilm: Path | None = None) -> None:
     source = DATASETS[task.source]
     tokenizer, names = recipes.tokenizer(), source.names
     torch.manual_seed(seed)  # the new head
-    model = recipes.load(task.kind, names, minilm)
-    if task.pooler:
-        recipes.start_pooler(model, task.pooler)
+    model = recipes.load(task.kind, names, minilm, task.pooler)
     rate, epochs = task.full_rate, task.full_epochs
     if how != "full":
         model, rate, epochs = with_lora(model, task), task.rate, task.epochs

@@ -6,6 +6,8 @@ import math
 import statistics
 from typing import TYPE_CHECKING
 
+from scoring import spread
+
 from helpers.sources import DATASETS
 
 if TYPE_CHECKING:
@@ -17,10 +19,7 @@ BUNDLED_SEED = 1
 def summary(runs: list[dict], real: str, metric: str) -> str:
     """Mean and spread over the seeds, in per cent."""
     values = [run["scores"][real][metric] for run in runs]
-    if not values:
-        return "not run yet"
-    spread = f" ({min(values):.1f} to {max(values):.1f})" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.1f}{spread}"
+    return spread(values) if values else "not run yet"
 
 
 def minutes(runs: list[dict]) -> str:

@@ -48,13 +48,20 @@ class Encoded:
     extra: dict = field(default_factory=dict)
 
 
-def load(kind: str, names: Sequence[str], checkpoint: str | Path | None = None, **settings: object) -> torch.nn.Module:
-    """A model with a new head for ``kind``: classes, pairs, tags or answers; ``names`` are its labels."""
+def load(
+    kind: str, names: Sequence[str], checkpoint: str | Path | None = None, pooler: float = 0.0, **settings: object
+) -> torch.nn.Module:
+    """A model with a new head for ``kind``: classes, pairs, tags or answers; ``names`` are its labels.
+
+    ``pooler``: the new pooler starts as the identity times this; 0: at random.
+    """
     if kind != "answers":
         settings |= {"id2label": dict(enumerate(names)), "label2id": {n: i for i, n in enumerate(names)}}
     # Quickest on a CPU: eager for sentences, sdpa for passages (questions with LoRA: 2,900 tokens/s against 2,000).
     settings["attn_implementation"] = "sdpa" if kind == "answers" else "eager"
     model = MODELS[kind].from_pretrained(checkpoint or course.checkpoint("bert"), **NO_DROPOUT, **settings)
+    if pooler:
+        start_pooler(model, pooler)
     return model.float()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 
 import torch
@@ -9,6 +10,12 @@ from recipes import Encoded, batch_of
 
 from helpers import device, metrics, tasks
 from helpers.padding import length_batches
+
+
+def spread(values: Sequence[float]) -> str:
+    """The mean over the seeds and, where there are several, lowest to highest."""
+    ends = f" ({min(values):.1f} to {max(values):.1f})" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.1f}{ends}"
 
 
 def outputs(kind: str, model: torch.nn.Module, data: Encoded) -> list[tuple[torch.Tensor, ...]]:

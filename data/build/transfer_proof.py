@@ -109,9 +109,7 @@ def run(task: Task, train: Rows, test: Rows, names: tuple[str, ...], seed: int) 
     """Fine-tune on ``train`` with the task's recipe, and score on ``test``, in per cent."""
     torch.manual_seed(seed)
     tokenizer = recipes.tokenizer()
-    model = recipes.load(task.kind, names)
-    if task.pooler:
-        recipes.start_pooler(model, task.pooler)
+    model = recipes.load(task.kind, names, pooler=task.pooler)
     data = recipes.encode(task.kind, train, tokenizer, task.longest)
     recipes.train(task.kind, model, data, task.epochs, task.rate, 16 if len(data.ids) > 200 else 8, seed)
     held_out = recipes.encode(task.kind, test, tokenizer, max(256, task.longest), training=False)
@@ -158,11 +156,6 @@ def prove(name: str, seeds: int) -> Proof:
     return Proof(name, task, len(bundled), scores["bundled"], scores["real"], *trivial(task, own, test, names))
 
 
-def summary(values: list[float]) -> str:
-    """Mean and range."""
-    return f"{statistics.mean(values):.1f} ({min(values):.1f} to {max(values):.1f})"
-
-
 def table(proofs: list[Proof]) -> str:
     """All proofs as a Markdown table."""
     lines = [
@@ -170,8 +163,8 @@ def table(proofs: list[Proof]) -> str:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| `{p.name}` | {p.rows} | {p.task.real}, {p.task.metric} | {summary(p.bundled)} | {summary(p.real)} | {p.floor:.1f} ({p.baseline}) "
-        f"| {p.share:.1%} | {p.task.required:.0%} | {'holds' if p.holds else 'FALLS SHORT'} |"
+        f"| `{p.name}` | {p.rows} | {p.task.real}, {p.task.metric} | {scoring.spread(p.bundled)} | {scoring.spread(p.real)} "
+        f"| {p.floor:.1f} ({p.baseline}) | {p.share:.1%} | {p.task.required:.0%} | {'holds' if p.holds else 'FALLS SHORT'} |"
         for p in proofs
     ]
     return "\n".join(lines)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 
 from helpers.exercises.attention_maps import HEAD_0_WINS, SLIPS, rollout, with_pattern
-from helpers.exercises.checking import call, close, difference, exercise
+from helpers.exercises.checking import call, close, difference, exercise, slip
 
 
 def _maps(layers: int = 3, heads: int = 4, tokens: int = 6) -> torch.Tensor:
@@ -196,9 +196,8 @@ def silence(answer: Callable) -> str | None:
         ),
         "head 0 is silent, though head 1 was named: heads count from 0.": without(..., slice(0, size)),
     }
-    for message, value in wrong.items():
-        if close(got, value):
-            return message
+    if message := slip(got, wrong):
+        return message
     if isinstance(got, torch.Tensor) and torch.isinf(got).any():
         return "minus infinity is for scores before a softmax; these are the heads' results, and silence is 0."
     if isinstance(got, torch.Tensor) and got.shape == (2, 5, 16):

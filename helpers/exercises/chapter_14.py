@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
 
-from helpers.exercises.checking import call, close, difference, exercise
+from helpers.exercises.checking import call, close, difference, exercise, slip
 from helpers.exercises.trial_slips import falls, other_ends, other_falls, other_stabilities, stability, toy
 
 
@@ -92,9 +93,8 @@ def agreement(answer: Callable) -> str | None:
             return "one number is needed: the mean over all pairs of runs."
         raise
     if not math.isclose(got, expected, abs_tol=1e-4):
-        for message, value in other_stabilities(runs, 3).items():
-            if math.isclose(got, value, abs_tol=1e-4):
-                return message
+        if message := slip(got, other_stabilities(runs, 3), partial(math.isclose, abs_tol=1e-4)):
+            return message
         return f"for six runs and k = 3 it should be {expected:.3f}, but yours is {got:.3f}."
     for k in (1, 2):
         if not math.isclose(float(call(answer, runs, k)), stability(runs, k), abs_tol=1e-4):
@@ -113,9 +113,8 @@ def average_fall(answer: Callable) -> str | None:
             return f"one number is needed, the mean of all {len(scores)} falls, but your tensor has the shape {tuple(got.shape)}."
         got, expected = torch.as_tensor(float(got)).double(), falls(scores).mean()
         if not close(got, expected):
-            for message, value in other_falls(scores).items():
-                if close(got, value):
-                    return message
+            if message := slip(got, other_falls(scores)):
+                return message
             more = " (though it is right for others): take the order from `scores`." if scores[1] > 0 else "."
             return f"for these scores the mean fall should be {expected:.3f}, but yours is {got:.3f}{more}"
     return None
@@ -144,9 +143,8 @@ def bootstrap_interval(answer: Callable) -> str | None:
     if not reached(low, high):
         if reached(high, low):
             return "the two ends have changed places: the lower one comes first."
-        for message, value in other_ends(values, rows).items():
-            if close(pair, value, atol=1e-4):
-                return message
+        if message := slip(pair, other_ends(values, rows), partial(close, atol=1e-4)):
+            return message
     if not all(math.isclose(float(x), 0.9, abs_tol=1e-4) for x in call(answer, values, torch.zeros_like(rows))):
         return (
             "the draws are in `rows`: where each of them took place 0, both ends are values[0]. Draw nothing yourself."

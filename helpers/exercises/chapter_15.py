@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
 
-from helpers.exercises.checking import call, close, difference, exercise
+from helpers.exercises.checking import call, close, difference, exercise, slip
 from helpers.exercises.shared_work import fused, other_fusions, other_teams, ranks, rows_of_a_team
 from helpers.exercises.shared_work import team as right_share
 
@@ -29,6 +30,11 @@ def _cut(word: str) -> list[str]:
     return list(PIECES[word])
 
 
+def like(one: float, other: float) -> bool:
+    """Equal but for single precision."""
+    return math.isclose(one, other, abs_tol=1e-5)
+
+
 @exercise("15.1")
 def fertility(answer: Callable) -> str | None:
     """``answer(words, cut)``: pieces a word over the words that the vocabulary can spell, and the share that it cannot."""
@@ -36,9 +42,6 @@ def fertility(answer: Callable) -> str | None:
     def got(words: list[str]) -> tuple[float, float]:
         pieces, unknown = call(answer, list(words), _cut)
         return float(pieces), float(unknown)
-
-    def like(one: float, other: float) -> bool:
-        return math.isclose(one, other, abs_tol=1e-5)
 
     def two(error: Exception) -> bool:
         return any(part in str(error) for part in ("unpack", "iterable", "to float", "float()"))
@@ -57,37 +60,35 @@ def fertility(answer: Callable) -> str | None:
     if like(pieces, 1) and not like(unknown, 1 / 6):
         return "only the first word is counted: is the return inside the loop?"
     known = {
-        10
-        / 6: "an unknown word counts as one piece here, and makes the tokenizer look good; leave such words out of the first number.",
-        9
-        / 6: "the pieces of the known words are divided by the number of all words; divide by that of the known ones.",
-        5 / 9: "these are words a piece; fertility is the other way round, pieces a word.",
-        9.0: "this is the number of pieces; divide by the number of words that could be spelt.",
-        4
-        / 5: "the number of pieces of each word is wanted: the length of the list that cut returns, with nothing taken away.",
-        19
-        / 5: "the number of pieces of each word is wanted: the length of the list that cut returns, with nothing added to it.",
-        24 / 5: "these are letters a word; the length of what cut returns is wanted, and not that of the word.",
-        4.0: "this is the word with most pieces; the mean is wanted.",
-        1.0: "this is the median, or the smallest number of pieces; the mean is wanted.",
-        8 / 4: "each word counts once here, however often it stands in the text; count it every time, so take no set.",
-        8 / 5: "each piece counts once here, however often it occurs; count it every time, so take no set.",
+        "an unknown word counts as one piece here, and makes the tokenizer look good; leave such words out of the first number.": 10
+        / 6,
+        "the pieces of the known words are divided by the number of all words; divide by that of the known ones.": 9
+        / 6,
+        "these are words a piece; fertility is the other way round, pieces a word.": 5 / 9,
+        "this is the number of pieces; divide by the number of words that could be spelt.": 9.0,
+        "the number of pieces of each word is wanted: the length of the list that cut returns, with nothing taken away.": 4
+        / 5,
+        "the number of pieces of each word is wanted: the length of the list that cut returns, with nothing added to it.": 19
+        / 5,
+        "these are letters a word; the length of what cut returns is wanted, and not that of the word.": 24 / 5,
+        "this is the word with most pieces; the mean is wanted.": 4.0,
+        "this is the median, or the smallest number of pieces; the mean is wanted.": 1.0,
+        "each word counts once here, however often it stands in the text; count it every time, so take no set.": 8 / 4,
+        "each piece counts once here, however often it occurs; count it every time, so take no set.": 8 / 5,
     }
-    for value, message in known.items():
-        if like(pieces, value):
-            return message
+    if message := slip(pieces, known, like):
+        return message
     if not like(pieces, 9 / 5):
         return f"five known words with 9 pieces have a fertility of 1.8, but yours is {pieces:.2f}."
     shares = {
-        1.0: "this is how many words are unknown; a share divides by the number of all words.",
-        1 / 10: "this is the share of [UNK] among the pieces; the share among the words is wanted.",
-        5 / 6: "this is the share of words that are known; the others are wanted.",
-        1 / 5: "the unknown words are divided by the known ones; a share divides by all words.",
-        100 / 6: "these are per cent of unknown words; a share lies between 0 and 1.",
+        "this is how many words are unknown; a share divides by the number of all words.": 1.0,
+        "this is the share of [UNK] among the pieces; the share among the words is wanted.": 1 / 10,
+        "this is the share of words that are known; the others are wanted.": 5 / 6,
+        "the unknown words are divided by the known ones; a share divides by all words.": 1 / 5,
+        "these are per cent of unknown words; a share lies between 0 and 1.": 100 / 6,
     }
-    for value, message in shares.items():
-        if like(unknown, value):
-            return message
+    if message := slip(unknown, shares, like):
+        return message
     if not like(unknown, 1 / 6):
         return f"one of six words became [UNK], a share of {1 / 6:.3f}, but yours is {unknown:.3f}."
     pieces, unknown = got(["the", "(ቤት)"])
@@ -171,9 +172,8 @@ def fuse(answer: Callable) -> str | None:
         return "this is one number a question; every passage keeps a score, so that they can be ranked."
     if (isinstance(own, torch.Tensor) and own.shape == (2, 3, 4)) or (isinstance(own, list) and len(own) == 2):
         return "the methods are still apart; add their parts up, so that one tensor (questions, passages) is left."
-    for message, value in other_fusions([words, vectors], 60).items():
-        if close(own, value, atol=1e-6):
-            return message
+    if message := slip(own, other_fusions([words, vectors], 60), partial(close, atol=1e-6)):
+        return message
     if (message := difference(own, expected, atol=1e-6)) is not None:
         if isinstance(own, torch.Tensor) and own.shape == expected.shape:
             row, column = ((own - expected).abs() > 1e-6).nonzero()[0].tolist()
@@ -200,9 +200,6 @@ def team(answer: Callable) -> str | None:
         own = call(answer, confidence.copy(), right.copy(), person.copy(), share)
         return float(own) if np.ndim(own) == 0 else math.nan
 
-    def like(one: float, other: float) -> bool:
-        return math.isclose(one, other, abs_tol=1e-5)
-
     def wanted(count: int) -> float:
         return float(right_share(confidence, right, person, count))
 
@@ -210,9 +207,8 @@ def team(answer: Callable) -> str | None:
     if math.isnan(own):
         return "one number is needed: how often the team is right, as a share of all rows."
     if not like(own, expected):
-        for message, value in other_teams(confidence, right, person, 0.3).items():
-            if like(own, float(value)):
-                return message
+        if message := slip(own, other_teams(confidence, right, person, 0.3), like):
+            return message
         return f"the team is right in {expected:.2f} of these rows, but you say {own:.2f}."
     for share, count, amount in ((0.48, 10, "9.6"), (0.47, 9, "9.4")):
         last = got(share)

@@ -7,7 +7,7 @@ import dis
 import importlib
 import textwrap
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -95,6 +95,17 @@ def close(got: Any, expected: torch.Tensor, atol: float = 1e-5) -> bool:
     if not isinstance(got, torch.Tensor) or got.shape != expected.shape:
         return False
     return torch.allclose(got.double(), expected.double(), atol=atol, rtol=1e-4)
+
+
+def slip(got: Any, known: Mapping[str, Any], alike: Callable[[Any, Any], bool] = close) -> str | None:
+    """The message of the first known mistake that gives what the student got; ``None`` if it is none of them.
+
+    Args:
+        got: what the student's function returned.
+        known: message -> what comes out of that mistake.
+        alike: tells whether two results are the same.
+    """
+    return next((message for message, value in known.items() if alike(got, value)), None)
 
 
 def check(number: str, answer: Any) -> None:
