@@ -5,7 +5,8 @@
     python data/build/adapters.py topics --minilm FOLDER --seeds 1      # LoRA from the original MiniLM weights, to compare with
 
 Every run can be killed and started again: it goes on from where it was at most four minutes before. What is finished stands in the
-adapter's ``training.json`` and is not repeated, on another machine neither; other settings make it void.
+adapter's ``training.json`` and is not repeated, on another machine neither; runs with other settings stay in the record, but do not
+count.
 The adapter of seed 1 is the one that is bundled, whatever the others score; the card gives the mean and the spread.
 Trained on public data in ``../shared/benchmarks``, which may not be redistributed; weights and figures may.
 """
@@ -127,13 +128,16 @@ def record_of(name: str) -> Path:
     return folder_of(name) / "training.json"
 
 
+def known(record: Path) -> list[dict]:
+    """All runs of a record, whatever their settings."""
+    return json.loads(record.read_text(encoding="utf8"))["runs"] if record.exists() else []
+
+
 def finished(name: str, record: Path) -> list[dict]:
-    """The finished runs of a task; none if they were made with other settings."""
-    if not record.exists():
-        return []
-    known = json.loads(record.read_text(encoding="utf8"))
+    """The runs of a task that were made with its settings of today."""
     unsaid = {own.name: own.default for own in fields(Task) if own.default is not MISSING}  # younger than the record
-    return known["runs"] if json.loads(json.dumps(unsaid)) | known["settings"] == settings_of(name) else []
+    unsaid = json.loads(json.dumps(unsaid))
+    return [run for run in known(record) if unsaid | run["settings"] == settings_of(name)]
 
 
 def settings_of(name: str) -> dict:
@@ -178,9 +182,10 @@ def one_run(name: str, how: str, seed: int, minilm: Path | None = None) -> None:
         "trained": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "rows": len(train_frame),
         "scores": {real: {metric: round(value, 2) for metric, value in own.items()} for real, own in scores.items()},
+        "settings": settings_of(name),
     }
-    runs = [*finished(name, record), run]  # read again: another seed may have ended meanwhile
-    whole = {"settings": settings_of(name), "runs": sorted(runs, key=lambda r: (r["how"], r["seed"]))}
+    runs = [*known(record), run]  # read again: another seed may have ended meanwhile
+    whole = {"runs": sorted(runs, key=lambda r: (r["how"], r["seed"]))}
     record.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf8")
     (WORK / f"{tag}.pt").unlink()
     print(name, how, "seed", seed, f"{seconds:.0f} s", run["scores"], flush=True)
