@@ -236,3 +236,31 @@ def test_a_proof_needs_its_share_and_a_lead_over_what_needs_no_model():
     shown = transfer_proof.table([proof([77.0, 78.0, 79.0], 25.0), proof([7.0, 8.0, 9.0], 25.0)]).splitlines()
     assert "| 78.0 (77.0 to 79.0) | 82.0 (80.0 to 84.0) | 25.0 (always one class) | 95.1% | 95% | holds |" in shown[2]
     assert shown[3].endswith("| FALLS SHORT |")
+
+
+def test_the_guided_reader_points_at_the_sentence_like_the_question_and_never_outside_the_context():
+    import recipes
+
+    tokenizer, model = recipes.tokenizer(), recipes.load("guided", ()).eval()
+    context = "The bridge was finished in 1883. Its cook was famous for onion soup. Nobody painted the towers until the war."
+    batch = tokenizer(["What dish did they like?", "When was the building of it over?"], [context] * 2, padding=True)
+    tensors = {name: torch.tensor(values) for name, values in batch.items()}
+    with torch.inference_mode():
+        found = model(**tensors)
+    for row, wanted in enumerate(("soup", "1883")):
+        inside = torch.tensor([sequence == 1 for sequence in batch.sequence_ids(row)])
+        for logits in (found.start_logits[row], found.end_logits[row]):
+            assert logits[~inside & (tensors["input_ids"][row] != tokenizer.sep_token_id)].max() < -1000
+            first, last = batch.token_to_chars(row, int(logits.argmax()))
+            end = context.index(wanted) + len(wanted)
+            assert abs(first - end) < 25, context[first:last]
+
+
+def test_the_guided_reader_smooths_within_the_context_only():
+    from guided_reader import GuidedReader
+
+    hidden = torch.arange(12.0).reshape(1, 12, 1)
+    context = torch.tensor([[0.0] * 4 + [1.0] * 6 + [0.0] * 2])
+    smooth = GuidedReader.smooth(GuidedReader, hidden, context)[0, 4:10, 0]
+    wanted = [np.mean(range(max(4, i - 4), min(9, i + 4) + 1)) for i in range(4, 10)]
+    assert smooth.tolist() == pytest.approx(wanted)

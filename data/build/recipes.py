@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+from guided_reader import GuidedReader
 from siamese import Siamese
 from transformers import (
     AutoModelForQuestionAnswering,
@@ -32,6 +33,7 @@ MODELS = {
     "classes": AutoModelForSequenceClassification,
     "tags": AutoModelForTokenClassification,
     "answers": AutoModelForQuestionAnswering,
+    "guided": GuidedReader,
 }
 NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 WINDOW, STRIDE = 320, 96
@@ -51,14 +53,15 @@ class Encoded:
 def load(
     kind: str, names: Sequence[str], checkpoint: str | Path | None = None, pooler: float = 0.0, **settings: object
 ) -> torch.nn.Module:
-    """A model with a new head for ``kind``: classes, pairs, tags or answers; ``names`` are its labels.
+    """A model with a new head for ``kind``: classes, pairs, tags, answers or guided; ``names`` are its labels.
 
     ``pooler``: the new pooler starts as the identity times this; 0: at random.
     """
-    if kind != "answers":
+    passages = kind in ("answers", "guided")
+    if not passages:
         settings |= {"id2label": dict(enumerate(names)), "label2id": {n: i for i, n in enumerate(names)}}
     # Quickest on a CPU: eager for sentences, sdpa for passages (questions with LoRA: 2,900 tokens/s against 2,000).
-    settings["attn_implementation"] = "sdpa" if kind == "answers" else "eager"
+    settings["attn_implementation"] = "sdpa" if passages else "eager"
     model = MODELS[kind].from_pretrained(checkpoint or course.checkpoint("bert"), **NO_DROPOUT, **settings)
     if pooler:
         start_pooler(model, pooler)
@@ -102,7 +105,7 @@ def encode(
 ) -> Encoded:
     """Rows (column -> values) as model input.
 
-    classes and pairs: columns ``text``, ``label`` and for two texts ``pair``; tags: ``tokens``, ``ner_tags``; answers: SQuAD's.
+    classes and pairs: columns ``text``, ``label`` and for two texts ``pair``; tags: ``tokens``, ``ner_tags``; answers and guided: SQuAD's.
     """
     if kind == "pairs":
         first, second = (tokenizer(rows[c], truncation=True, max_length=max_length).input_ids for c in ("text", "pair"))

@@ -30,7 +30,7 @@ def outputs(kind: str, model: torch.nn.Module, data: Encoded) -> list[tuple[torc
             out = model(**batch_of(data, rows, where))
         parts = [out.logits] if "logits" in out else [out.start_logits, out.end_logits]
         for place, row in enumerate(rows):
-            width = len(data.ids[row]) if kind in ("tags", "answers") else None
+            width = len(data.ids[row]) if kind in ("tags", "answers", "guided") else None
             found[row] = tuple(part[place][:width].float().cpu() for part in parts)
     return found
 
@@ -38,7 +38,7 @@ def outputs(kind: str, model: torch.nn.Module, data: Encoded) -> list[tuple[torc
 def score(
     kind: str, model: torch.nn.Module, data: Encoded, rows: dict[str, list], names: Sequence[str]
 ) -> dict[str, float]:
-    """Per cent: accuracy and macro F1 for classes and pairs, entity F1 for tags, exact match and F1 for answers."""
+    """Per cent: accuracy and macro F1 for classes and pairs, entity F1 for tags, exact match and F1 for answers and guided."""
     found = outputs(kind, model, data)
     if kind in ("classes", "pairs"):
         own = [int(logits.argmax()) for (logits,) in found]

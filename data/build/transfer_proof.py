@@ -51,13 +51,13 @@ class Task:
 
 TASKS = {
     "reviews": Task("sentiment", "glue-sst2", "classes", 4, 1e-4, 0.95, text=("sentence",)),
-    "reviews_long": Task("long_reviews", "imdb", "classes", 10, 1e-4, 0.95, longest=256, pooler=2.0),
+    "reviews_long": Task("long_reviews", "imdb", "classes", 10, 3e-4, 0.95, longest=256, pooler=2.0),
     "topics": Task("topics", "ag_news", "classes", 4, 1e-4, 0.95),
     "paraphrases": Task("paraphrase", "glue-mrpc", "pairs", 4, 1e-4, 0.90, text=("sentence1", "sentence2")),
     "nli-sick": Task("nli", "sick", "classes", 6, 1e-4, 0.90, text=("premise", "hypothesis"), pooler=2.0),
     "nli-xnli": Task("nli", "xnli-en", "classes", 6, 1e-4, 0.90, text=("premise", "hypothesis"), pooler=2.0),
     "entities": Task("entities", "conll2003", "tags", 10, 2e-4, 0.95, "f1"),
-    "questions": Task("questions", "squad", "answers", 8, 2e-4, 0.90, "f1"),
+    "questions": Task("questions", "squad", "guided", 8, 2e-4, 0.90, "f1"),
 }
 
 
