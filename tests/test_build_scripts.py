@@ -242,7 +242,9 @@ def test_the_guided_reader_points_at_the_sentence_like_the_question_and_never_ou
     import recipes
 
     tokenizer, model = recipes.tokenizer(), recipes.load("guided", ()).eval()
-    context = "The bridge was finished in 1883. Its cook was famous for onion soup. Nobody painted the towers until the war."
+    context = (
+        "The bridge was finished in 1883. Its cook was famous for onion soup. Nobody painted the towers until the war."
+    )
     batch = tokenizer(["What dish did they like?", "When was the building of it over?"], [context] * 2, padding=True)
     tensors = {name: torch.tensor(values) for name, values in batch.items()}
     with torch.inference_mode():
@@ -264,3 +266,22 @@ def test_the_guided_reader_smooths_within_the_context_only():
     smooth = GuidedReader.smooth(GuidedReader, hidden, context)[0, 4:10, 0]
     wanted = [np.mean(range(max(4, i - 4), min(9, i + 4) + 1)) for i in range(4, 10)]
     assert smooth.tolist() == pytest.approx(wanted)
+
+
+def test_the_guide_alone_points_near_half_of_real_answers():
+    import pandas as pd
+    import recipes
+    import transfer_proof
+
+    path = transfer_proof.BENCHMARKS / "squad" / "validation.parquet"
+    if not path.exists():
+        pytest.skip(f"no {path}")
+    rows = pd.read_parquet(path).sample(100, random_state=20).to_dict("list")
+    model = recipes.load("guided", ()).eval()
+    data, near, chance = recipes.encode("guided", rows, recipes.tokenizer()), [], []
+    for place, (first, last) in enumerate(data.targets):  # windows that hold the answer
+        with torch.inference_mode():
+            guide = model(**recipes.batch_of(data, [place], torch.device("cpu"))).start_logits[0]
+        near.append(abs(int(guide.argmax()) - (first + last) / 2) <= 15)
+        chance.append(min(1, 31 / sum(data.types[place])))
+    assert np.mean(near) > 0.45 and np.mean(chance) < 0.25, (np.mean(near), np.mean(chance))
