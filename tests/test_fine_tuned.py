@@ -84,6 +84,17 @@ def test_the_record_is_of_todays_settings_and_the_card_tells_it(task):
     assert (ADAPTERS / task / "README.md").read_text(encoding="utf8") == card
 
 
+def test_a_run_with_other_settings_stays_in_the_record_and_does_not_count(tmp_path):
+    settings, record = adapters.settings_of("topics"), tmp_path / "training.json"
+    assert adapters.known(record) == adapters.finished("topics", record) == []
+    runs = [{"seed": 1, "settings": settings | {"rate": 1.0}}, {"seed": 2, "settings": settings}]
+    older = {name: value for name, value in settings.items() if name != "pooler"}  # of before the recipe had one
+    runs.append({"seed": 3, "settings": older})
+    record.write_text(json.dumps({"runs": runs}), encoding="utf8")
+    assert adapters.known(record) == runs
+    assert [run["seed"] for run in adapters.finished("topics", record)] == [2, 3]
+
+
 @each
 def test_names_are_those_of_the_data_and_the_model_is_ready(models, task):
     model, _ = models[task]

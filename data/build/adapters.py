@@ -184,7 +184,7 @@ def one_run(name: str, how: str, seed: int, minilm: Path | None = None) -> None:
         "scores": {real: {metric: round(value, 2) for metric, value in own.items()} for real, own in scores.items()},
         "settings": settings_of(name),
     }
-    runs = [*known(record), run]  # read again: another seed may have ended meanwhile
+    runs = [run, *known(record)]  # read again: another seed may have ended meanwhile; the newest of a seed comes first
     whole = {"runs": sorted(runs, key=lambda r: (r["how"], r["seed"]))}
     record.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf8")
     (WORK / f"{tag}.pt").unlink()

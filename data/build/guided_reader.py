@@ -16,8 +16,8 @@ class GuidedReader(torch.nn.Module):
     A new linear layer alone learns from a few hundred questions where *their* answers are, and little about others. So the
     question takes part in the choice of the span, as in Splinter (Ram et al. 2021): the cosine of the mean of its tokens and
     the mean of the ``AROUND`` tokens around a place, times ``SCALE``. Nothing in it is new, for bert-mini began as a model of
-    sentence similarity (Reimers & Gurevych 2019): untrained, it points within 15 tokens of half of
-    SQuAD's answers, where chance has a fifth (``tests/test_build_scripts.py``).
+    sentence similarity (Reimers & Gurevych 2019): untrained, it points within 15 tokens of half of SQuAD's answers, where
+    chance has a fifth (``tests/test_build_scripts.py``).
     """
 
     AROUND, SCALE = 9, 40.0
