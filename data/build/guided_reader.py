@@ -9,6 +9,8 @@ from torch.nn import functional
 from transformers import AutoModel
 from transformers.modeling_outputs import QuestionAnsweringModelOutput
 
+from helpers.padding import pool
+
 
 class GuidedReader(torch.nn.Module):
     """Start and end logits of each token: a linear layer, plus how alike the words around the token are to the question.
@@ -42,8 +44,8 @@ class GuidedReader(torch.nn.Module):
         context = (token_type_ids * attention_mask).float()
         first = ((1 - token_type_ids) * attention_mask).float()
         question = first * first.roll(1, 1) * first.roll(-1, 1)  # without its ends, [CLS] and [SEP]
-        asked = (hidden * question[..., None]).sum(1) / question.sum(1, keepdim=True).clamp(min=1)
-        around = functional.cosine_similarity(self.smooth(hidden, context), asked[:, None], dim=-1)
+        asked = pool(hidden, question)[:, None]
+        around = functional.cosine_similarity(self.smooth(hidden, context), asked, dim=-1)
         guide = self.SCALE * around - 1e4 * (1 - context)
         start, end = (guide + logits for logits in self.head(hidden).unbind(-1))
         return QuestionAnsweringModelOutput(start_logits=start, end_logits=end)

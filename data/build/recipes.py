@@ -35,6 +35,7 @@ MODELS = {
     "answers": AutoModelForQuestionAnswering,
     "guided": GuidedReader,
 }
+READERS = ("answers", "guided")  # kinds that find a stretch of a passage
 NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 WINDOW, STRIDE = 320, 96
 SAVE_EVERY = 240  # seconds: what a killed run loses at most
@@ -57,11 +58,10 @@ def load(
 
     ``pooler``: the new pooler starts as the identity times this; 0: at random.
     """
-    passages = kind in ("answers", "guided")
-    if not passages:
+    if kind not in READERS:
         settings |= {"id2label": dict(enumerate(names)), "label2id": {n: i for i, n in enumerate(names)}}
     # Quickest on a CPU: eager for sentences, sdpa for passages (questions with LoRA: 2,900 tokens/s against 2,000).
-    settings["attn_implementation"] = "sdpa" if passages else "eager"
+    settings["attn_implementation"] = "sdpa" if kind in READERS else "eager"
     model = MODELS[kind].from_pretrained(checkpoint or course.checkpoint("bert"), **NO_DROPOUT, **settings)
     if pooler:
         start_pooler(model, pooler)

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 
 import torch
-from recipes import Encoded, batch_of
+from recipes import READERS, Encoded, batch_of
 
 from helpers import device, metrics, tasks
 from helpers.padding import length_batches
@@ -30,7 +30,7 @@ def outputs(kind: str, model: torch.nn.Module, data: Encoded) -> list[tuple[torc
             out = model(**batch_of(data, rows, where))
         parts = [out.logits] if "logits" in out else [out.start_logits, out.end_logits]
         for place, row in enumerate(rows):
-            width = len(data.ids[row]) if kind in ("tags", "answers", "guided") else None
+            width = len(data.ids[row]) if kind in ("tags", *READERS) else None
             found[row] = tuple(part[place][:width].float().cpu() for part in parts)
     return found
 
