@@ -8,6 +8,7 @@ A notebook never asks which of these is on: it asks for things by name.
 
 from __future__ import annotations
 
+import importlib.metadata
 import io
 import logging
 import os
@@ -34,6 +35,7 @@ HEADS = {
     "tags": "AutoModelForTokenClassification",
     "answers": "AutoModelForQuestionAnswering",
 }
+LOSING_WINDOWS = ("0.23.1", "0.23.2")  # of tokenizers: huggingface/tokenizers issue 2091
 MODEL_FILES = ["*.json", "vocab.*", "model.safetensors"]  # weights as safetensors only: a pickle can run code
 
 
@@ -54,6 +56,9 @@ def start(seed: int = 42) -> None:
 
     In profile full, or with data from ``COURSE_DATASETS``, what a notebook asserts is only remarked if it fails
     (``helpers.claims``): it was measured on the bundled model and data.
+
+    Raises:
+        CourseError: ``COURSE_PROFILE`` is neither mini nor full, or this is a release of tokenizers that silently loses text.
     """
     import datasets
     import matplotlib.pyplot as plt
@@ -64,6 +69,11 @@ def start(seed: int = 42) -> None:
     from helpers import claims, device
 
     name = profile()
+    if (release := importlib.metadata.version("tokenizers")) in LOSING_WINDOWS:
+        raise CourseError(
+            f"tokenizers {release} silently drops most windows of a long text: run pip install 'tokenizers!={',!='.join(LOSING_WINDOWS)}' "
+            "and restart the kernel."
+        )
     if isinstance(
         sys.stdout, io.TextIOWrapper
     ):  # a script in a terminal that knows ASCII only: "?" is better than an error

@@ -1,5 +1,6 @@
 """Profiles, bundled files and data sets: what users get, and one clear sentence where something is wrong."""
 
+import importlib.metadata
 import os
 import random
 import shutil
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from transformers import AutoTokenizer
 
 from helpers import bundle, course, downloads
 from helpers.errors import CourseError
@@ -68,6 +70,24 @@ def test_start_seeds_everything_and_says_where_it_runs(capsys):
         draws.append((random.random(), np.random.rand(), torch.rand(1).item()))
     assert draws[0] == draws[1]
     assert capsys.readouterr().out.startswith("profile mini · cpu (")
+
+
+@pytest.mark.parametrize("release", course.LOSING_WINDOWS)
+def test_a_tokenizers_that_loses_windows_is_refused(release, monkeypatch):
+    known = importlib.metadata.version
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: release if name == "tokenizers" else known(name))
+    with pytest.raises(CourseError, match=f"tokenizers {release} silently drops most windows") as error:
+        course.start()
+    one_sentence(error)
+
+
+def test_the_tokenizers_of_today_loses_no_window():
+    """A passage of 100 words in windows of 10 that share 4: the last must end where the passage ends."""
+    tokenizer = AutoTokenizer.from_pretrained(course.checkpoint("bert"))
+    settings = {"truncation": True, "max_length": 12, "stride": 4, "return_overflowing_tokens": True}
+    windows = tokenizer(" ".join(["word"] * 99 + ["end"]), **settings)["input_ids"]
+    assert len(windows) == 16
+    assert tokenizer.decode(windows[-1]).endswith("word end [SEP]")
 
 
 @pytest.mark.parametrize("call", [course.checkpoint, course.dataset])
