@@ -18,6 +18,7 @@ from tests.test_hub import full
 
 sys.path.insert(0, str(bundle.DATA / "build"))
 import adapters
+from card import time_taken
 
 ADAPTERS = bundle.DATA / "models" / "adapters"
 TRAINED = [task for task in FINE_TUNED if (ADAPTERS / task / "adapter_model.safetensors").exists()]
@@ -75,6 +76,15 @@ def test_an_adapter_is_small_safe_and_described(task):
     assert json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"] == "bert-mini"
 
 
+def test_a_record_says_where_its_time_was_spent():
+    on_cpu = adapters.time_of(61.4, torch.device("cpu"))
+    on_gpu = {"gpu_seconds": 60, "gpu": "H100"}
+    assert on_cpu == {"cpu_seconds": 61}
+    assert time_taken([on_cpu, on_cpu]) == "2 minutes of one processor core"
+    assert time_taken([on_cpu, on_gpu]) == "2 minutes of one processor core, 1 minute of wall time on an H100"
+    assert time_taken([]) == "not run yet"
+
+
 @each
 def test_the_record_is_of_todays_settings_and_the_card_tells_it(task):
     """A card may not speak of runs that other settings made."""
@@ -85,14 +95,14 @@ def test_the_record_is_of_todays_settings_and_the_card_tells_it(task):
 
 
 def test_a_run_with_other_settings_stays_in_the_record_and_does_not_count(tmp_path):
-    settings, record = adapters.settings_of("topics"), tmp_path / "training.json"
-    assert adapters.known(record) == adapters.finished("topics", record) == []
+    settings, record = adapters.settings_of("sentiment"), tmp_path / "training.json"
+    assert adapters.known(record) == adapters.finished("sentiment", record) == []
     runs = [{"seed": 1, "settings": settings | {"rate": 1.0}}, {"seed": 2, "settings": settings}]
     older = {name: value for name, value in settings.items() if name != "pooler"}  # of before the recipe had one
     runs.append({"seed": 3, "settings": older})
     record.write_text(json.dumps({"runs": runs}), encoding="utf8")
     assert adapters.known(record) == runs
-    assert [run["seed"] for run in adapters.finished("topics", record)] == [2, 3]
+    assert [run["seed"] for run in adapters.finished("sentiment", record)] == [2, 3]
 
 
 @each

@@ -28,7 +28,7 @@ from card import BUNDLED_SEED, card
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 from transformers.utils import logging as hf_logging
 
-from helpers import course
+from helpers import course, device
 from helpers.bundle import DATA, ROOT
 from helpers.sources import DATASETS
 
@@ -64,8 +64,8 @@ TASKS = {
     "sentiment": Task(
         "sentiment", "classes", ("glue-sst2", "imdb"), "accuracy", 3, 1e-3, 2, 1e-4, 64, text=("sentence",), longest=128
     ),
-    "topics": Task("topics", "classes", ("ag_news",), "accuracy", 4, 5e-4, 3, 1e-4),
-    "entities": Task("entities", "tags", ("conll2003",), "f1", 8, 1e-3, 3, 2e-4, rank=64),
+    "topics": Task("topics", "classes", ("ag_news",), "accuracy", 4, 5e-4, 3, 1e-4, average=True, pooler=2.0),
+    "entities": Task("entities", "tags", ("conll2003",), "f1", 8, 1e-3, 3, 2e-4, rank=64, average=True),
     "nli": Task(
         "nli",
         "classes",
@@ -140,6 +140,16 @@ def finished(name: str, record: Path) -> list[dict]:
     return [run for run in known(record) if unsaid | run["settings"] == settings_of(name)]
 
 
+def time_of(seconds: float, where: torch.device) -> dict:
+    """What a record says of a run's time, and where it was spent."""
+    if where.type == "cpu":
+        return {"cpu_seconds": round(seconds)}
+    return {
+        "gpu_seconds": round(seconds),
+        "gpu": torch.cuda.get_device_name(where) if where.type == "cuda" else str(where),
+    }
+
+
 def settings_of(name: str) -> dict:
     """A task's settings as JSON gives them back."""
     return json.loads(json.dumps(asdict(TASKS[name])))
@@ -155,7 +165,8 @@ def one_run(name: str, how: str, seed: int, minilm: Path | None = None) -> None:
         return
     WORK.mkdir(parents=True, exist_ok=True)
     record.parent.mkdir(parents=True, exist_ok=True)
-    tag = f"{name}-{how}-{seed}-{zlib.crc32(repr(task).encode()):08x}"
+    where = device.best()
+    tag = f"{name}-{how}-{seed}-{where.type}-{zlib.crc32(repr(task).encode()):08x}"
     train_frame, held_out = frames(task)
     source = DATASETS[task.source]
     tokenizer, names = recipes.tokenizer(), source.names
@@ -178,7 +189,7 @@ def one_run(name: str, how: str, seed: int, minilm: Path | None = None) -> None:
     run = {
         "how": how,
         "seed": seed,
-        "cpu_seconds": round(seconds),
+        **time_of(seconds, where),
         "trained": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "rows": len(train_frame),
         "scores": {real: {metric: round(value, 2) for metric, value in own.items()} for real, own in scores.items()},

@@ -166,6 +166,11 @@ def batch_of(data: Encoded, rows: list[int], where: torch.device) -> dict[str, t
     return {"input_ids": input_ids.to(where), "attention_mask": mask.to(where), "token_type_ids": types.to(where)}
 
 
+def clock(where: torch.device) -> float:
+    """Seconds: this process's own on a CPU, which others may share; the wall's on a GPU, whose work is no process's."""
+    return time.process_time() if where.type == "cpu" else time.perf_counter()
+
+
 def train(
     kind: str,
     model: torch.nn.Module,
@@ -178,7 +183,7 @@ def train(
     smoothing: float = 0.0,
     average: bool = False,
 ) -> float:
-    """Train every parameter that requires a gradient; returns CPU seconds.
+    """Train every parameter that requires a gradient; returns the seconds that it took, as ``clock`` counts them.
 
     ``state`` is a file to go on from after a kill. ``smoothing`` is the share of a class's target that is spread over all classes.
     With ``average``, the weights at the end are the mean of those of every tenth step of the second half.
@@ -199,7 +204,7 @@ def train(
         with torch.no_grad():
             for parameter, value in zip(trained, held["trained"], strict=True):
                 parameter.copy_(value)
-    began, saved = time.process_time(), time.perf_counter()
+    began, saved = clock(where), time.perf_counter()
     for step in range(done, steps):
         share = min((step + 1) / max(1.0, 0.1 * steps), (steps - step) / (0.9 * steps))
         for group in optimizer.param_groups:
@@ -216,7 +221,7 @@ def train(
                 mean.lerp_(parameter.detach(), 1 / counted)
         if state and (time.perf_counter() - saved > SAVE_EVERY or step + 1 == steps):
             saved = time.perf_counter()
-            values = {"step": step + 1, "seconds": seconds + time.process_time() - began, "counted": counted}
+            values = {"step": step + 1, "seconds": seconds + clock(where) - began, "counted": counted}
             tensors = {"trained": [p.detach() for p in trained], "optimizer": optimizer.state_dict(), "means": means}
             torch.save(values | tensors, state.with_suffix(".tmp"))
             state.with_suffix(".tmp").replace(state)
@@ -226,4 +231,4 @@ def train(
             for mean, parameter in zip(means, trained, strict=True):
                 parameter.copy_(mean)
     model.eval()
-    return seconds + time.process_time() - began
+    return seconds + clock(where) - began
