@@ -24,9 +24,10 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     os.environ["COURSE_PROGRESS"] = "0"  # nobody watches a bar here
-    for name in ("COURSE_PROFILE", "COURSE_DEVICE", "COURSE_DATASETS"):
+    for name in ("COURSE_PROFILE", "COURSE_DATASETS"):
         os.environ.pop(name, None)
-    os.environ["COURSE_DEVICE"] = "cpu"  # stored outputs are the CPU's, whatever this machine has
+    # Stored outputs are the CPU's, whatever this machine has. COURSE_TEST_DEVICE=cuda asks whether a GPU gives the same.
+    os.environ["COURSE_DEVICE"] = os.environ.get("COURSE_TEST_DEVICE", "cpu")
     paths = [str(NO_NETWORK), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(filter(None, paths)))
     spec = importlib.util.spec_from_file_location("no_network", NO_NETWORK / "sitecustomize.py")
